@@ -1,0 +1,166 @@
+/* check.c: the audit. Proves a domain sound, or says what is not; the oracle of every crash test.
+ *
+ * Left by the dead (spg_collect removes it): a taken place whose owner is dead; a record without a
+ * segment; a segment under construction; a holder that is dead; a temporary segment nobody holds; a
+ * half-made file. Anything else that is not as this library writes it is damage. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "look/look.h"
+
+struct audit {
+    const struct spg__domain *domain;
+    spg_finding_visitor *visit;
+    void *context;
+    int damage;
+};
+
+__attribute__((format(printf, 4, 5))) static void found_out(struct audit *audit, int weight,
+                                                            const char *name, const char *format,
+                                                            ...) {
+    char text[1024];
+    va_list arguments;
+    if (weight == SPG_FINDING_DAMAGE) audit->damage++;
+    if (!audit->visit) return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    audit->visit(audit->context, weight, name, text);
+}
+
+static void check_place(struct audit *audit, uint32_t index) {
+    const struct spg__place_shared *place = &audit->domain->table->places[index];
+    uint64_t state = spg__load_acquire_64(&place->state); /* pairs: place.state */
+    char name[32];
+    snprintf(name, sizeof name, "place %" PRIu32, index);
+    if (!spg__state_is_sane(state)) {
+        found_out(audit, SPG_FINDING_DAMAGE, name, "its state is %#" PRIx64, state);
+        return;
+    }
+    if (spg__state_phase(state) != SPG__PHASE_TAKEN) return;
+    uint64_t number = spg__node_number(spg__state_generation(state), index);
+    if (spg__domain_alive(audit->domain, number)) return;
+    /* It may have left between the two looks. */
+    if (spg__load_acquire_64(&place->state) != state) return; /* pairs: place.state */
+    found_out(audit, SPG_FINDING_LEFT, name, "node %" PRIx64 " is dead", number);
+}
+
+static void check_nodes(struct audit *audit) {
+    if (spg__domain_check(audit->domain) < 0) {
+        found_out(audit, SPG_FINDING_DAMAGE, "nodes", "%s", spg_error_detail());
+        return;
+    }
+    for (uint32_t index = 0; index < SPG__PLACES; index++) check_place(audit, index);
+}
+
+/* Can a number in a row have been some node's? Its place has had that generation, then. */
+static bool was_a_node(const struct spg__domain *domain, uint64_t number) {
+    uint64_t generation = spg__number_generation(number);
+    const struct spg__place_shared *place = &domain->table->places[spg__number_place(number)];
+    uint64_t state = spg__load_acquire_64(&place->state); /* pairs: place.state */
+    return generation > 0 && generation <= spg__state_generation(state);
+}
+
+static void check_holders(struct audit *audit, const struct spg__found *found) {
+    for (uint32_t i = 0; i < SPG__HOLDERS; i++) {
+        uint64_t number = spg__load_relaxed_64(&found->map->holders[i]); /* relaxed: a look */
+        if (number != 0 && !was_a_node(audit->domain, number)) {
+            found_out(audit, SPG_FINDING_DAMAGE, found->text,
+                      "row %" PRIu32 " names %" PRIx64 ", which was never a node", i, number);
+        }
+    }
+    struct spg__holders holders = spg__managed_holders(found->map, audit->domain, false);
+    if (holders.dead > 0) {
+        found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " holders are dead", holders.dead);
+    }
+    if (holders.living == 0 && found->head.lifetime == SPG_TEMPORARY) {
+        found_out(audit, SPG_FINDING_LEFT, found->text, "it is temporary, and nobody holds it");
+    }
+}
+
+static void check_found(struct audit *audit, const struct spg__found *found) {
+    if (found->half_made) {
+        found_out(audit, SPG_FINDING_LEFT, found->text, "it is under construction");
+    } else if (found->trouble) {
+        found_out(audit, SPG_FINDING_DAMAGE, found->text, "%s", spg_error_detail());
+    } else if (found->head.header.domain != audit->domain->number) {
+        found_out(audit, SPG_FINDING_DAMAGE, found->text, "it belongs to another domain");
+    } else {
+        check_holders(audit, found);
+    }
+}
+
+static void check_segment(struct audit *audit, const char *text) {
+    struct spg__found found;
+    spg__found_open(&found, text, false);
+    if (found.trouble == SPG_ENOENT) {
+        found_out(audit, SPG_FINDING_LEFT, text, "it is on record and does not exist");
+    } else {
+        check_found(audit, &found);
+    }
+    spg__found_close(&found);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+static int check_name(void *context, const char *name) {
+    struct audit *audit = context;
+    char text[SPG__PATH_BYTES + 16];
+    if (strcmp(name, "nodes") == 0) return 0;
+    if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
+        int result = spg__record_read(audit->domain->directory, name, text, sizeof text);
+        if (result == 0) check_segment(audit, text);
+        else if (result != SPG_ENOENT) found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
+    } else if (ends_with(name, ".new")) {
+        found_out(audit, SPG_FINDING_LEFT, name, "it is half-made, or being made");
+    } else {
+        found_out(audit, SPG_FINDING_DAMAGE, name, "it is not Samepage's, and lies in the domain");
+    }
+    return 0;
+}
+
+/* A bare segment has nothing that could be wrong but that it is not there. */
+static int check_bare(const char *name) {
+    spg_segment *segment;
+    spg_segment_options options = SPG_SEGMENT_OPTIONS;
+    options.access = SPG_READ_ONLY;
+    int result = spg_segment_open(&segment, name, &options);
+    if (result == 0) spg_segment_close(segment);
+    return result;
+}
+
+static int check_one(struct audit *audit, const char *name) {
+    struct spg__found found;
+    spg__found_open(&found, name, false);
+    int trouble = found.trouble;
+    bool foreign = trouble == SPG_ETYPE;
+    if (!foreign && trouble != SPG_ENOENT && trouble != SPG_EINVAL && trouble != SPG_EPERM) {
+        check_found(audit, &found);
+        trouble = 0;
+    }
+    spg__found_close(&found);
+    if (foreign) trouble = check_bare(name);
+    return trouble < 0 ? trouble : audit->damage;
+}
+
+int spg_check(const char *path, const char *name, spg_finding_visitor *visit, void *context) {
+    struct spg__domain domain;
+    int result = spg__domain_open(&domain, path, 0, SPG__DOMAIN_LOOK);
+    if (result < 0) return name && result == SPG_ENOENT ? check_bare(name) : result;
+    struct audit audit = {&domain, visit, context, 0};
+    if (name) {
+        result = check_one(&audit, name);
+    } else {
+        check_nodes(&audit);
+        result = spg__directory_each(domain.directory, check_name, &audit);
+        if (result == 0) result = audit.damage;
+    }
+    spg__domain_close(&domain);
+    return result;
+}

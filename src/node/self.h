@@ -1,0 +1,37 @@
+/* self.h: this process's own default node, as the fast paths see it. */
+#ifndef SPG_NODE_SELF_H
+#define SPG_NODE_SELF_H
+
+#include "node/node.h"
+
+/* Lies in a page that every fork child finds zeroed, so a child never passes for its parent, however
+ * it was forked. Both words are written under the process lock, `domain` first. */
+struct spg__self {
+    spg__word64 number; /* of the default node; 0: none yet */
+    spg__word64 domain; /* number of its domain */
+    spg__word64 incarnation; /* of this process since its last fork; 0: none yet */
+};
+
+extern _Atomic(struct spg__self *) spg__self_page;
+
+static inline struct spg__self *spg__self(void) {
+    return atomic_load_explicit(&spg__self_page, memory_order_acquire);
+}
+
+/* Makes the default node if there is none yet. */
+int spg__self_join(void);
+
+/* The default node; joins first. */
+int spg__self_node(spg_node **node);
+
+/* Is the node with this number, in the default node's domain, surely dead? */
+bool spg__self_sees_dead(uint64_t number);
+
+/* Which process this is: changes with every fork. 0 if the page is not there yet. */
+uint64_t spg__incarnation(void);
+
+/* Every node of this process is in one list, so that a fork can drop them all. */
+int spg__node_enlist(spg_node *node);
+bool spg__node_delist(spg_node *node);
+
+#endif

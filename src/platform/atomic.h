@@ -1,0 +1,130 @@
+/* atomic.h: words in shared memory, and the only ways to touch them.
+ *
+ * A shared word is a type of its own, so that a plain read or write of one does not compile. The
+ * memory order is in the accessor's name: nobody has to guess it, and a script can list it. There
+ * are no fences and no volatile. Every use outside this file carries a tag: `pairs: NAME` on both
+ * ends of a release and its acquire, or `relaxed: why` (dev/check-pairs).
+ *
+ * Words are 32 bits where a system can sleep on them and 64 bits where an owner must fit; both are
+ * lock-free on every target or the build stops. A 64-bit word is aligned to 8 also where the
+ * processor's own rule would say 4, so that 32-bit and 64-bit processes share it. */
+#ifndef SPG_PLATFORM_ATOMIC_H
+#define SPG_PLATFORM_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "platform/seam.h"
+
+typedef struct {
+    _Atomic uint32_t word;
+} spg__word32;
+
+typedef struct {
+    _Alignas(8) _Atomic uint64_t word;
+} spg__word64;
+
+_Static_assert(sizeof(spg__word32) == 4, "a 32-bit word takes four bytes");
+_Static_assert(sizeof(spg__word64) == 8 && _Alignof(spg__word64) == 8, "a 64-bit word is aligned");
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "32-bit words are lock-free");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit words are lock-free");
+
+/* One set of accessors for each width. A load or store names one order; a compare-and-swap names
+ * the order of its success, and is relaxed where it fails. */
+#define SPG__LOAD(width, name, order)                                                              \
+    static inline uint##width##_t spg__load_##name##_##width(const spg__word##width *shared) {     \
+        SPG__SEAM_ACCESS(SPG__SEAM_LOAD, "load_" #name, &shared->word, width / 8);                 \
+        return atomic_load_explicit((_Atomic uint##width##_t *)&shared->word, order);              \
+    }
+#define SPG__STORE(width, name, order)                                                             \
+    static inline void spg__store_##name##_##width(spg__word##width *shared,                       \
+                                                   uint##width##_t value) {                        \
+        SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "store_" #name, &shared->word, width / 8);        \
+        atomic_store_explicit(&shared->word, value, order);                                        \
+        SPG__SEAM_ACCESS(SPG__SEAM_STORED, "store_" #name, &shared->word, width / 8);              \
+    }
+#define SPG__SWAP(width, name, order)                                                              \
+    static inline uint##width##_t spg__swap_##name##_##width(spg__word##width *shared,             \
+                                                             uint##width##_t value) {              \
+        SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "swap_" #name, &shared->word, width / 8);         \
+        uint##width##_t old = atomic_exchange_explicit(&shared->word, value, order);               \
+        SPG__SEAM_ACCESS(SPG__SEAM_STORED, "swap_" #name, &shared->word, width / 8);               \
+        return old;                                                                                \
+    }
+/* True if `*expected` was there and `value` is now; otherwise `*expected` is what was there. */
+#define SPG__CAS(width, name, order)                                                               \
+    static inline bool spg__cas_##name##_##width(spg__word##width *shared,                         \
+                                                 uint##width##_t *expected,                        \
+                                                 uint##width##_t value) {                          \
+        SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "cas_" #name, &shared->word, width / 8);          \
+        bool done = atomic_compare_exchange_strong_explicit(&shared->word, expected, value, order, \
+                                                            memory_order_relaxed);                 \
+        if (done) SPG__SEAM_ACCESS(SPG__SEAM_STORED, "cas_" #name, &shared->word, width / 8);      \
+        return done;                                                                               \
+    }
+
+#define SPG__ACCESSORS(width)                                                                      \
+    SPG__LOAD(width, relaxed, memory_order_relaxed)                                                \
+    SPG__LOAD(width, acquire, memory_order_acquire)                                                \
+    SPG__LOAD(width, seq_cst, memory_order_seq_cst)                                                \
+    SPG__STORE(width, relaxed, memory_order_relaxed)                                               \
+    SPG__STORE(width, release, memory_order_release)                                               \
+    SPG__STORE(width, seq_cst, memory_order_seq_cst)                                               \
+    SPG__SWAP(width, release, memory_order_release)                                                \
+    SPG__SWAP(width, seq_cst, memory_order_seq_cst)                                                \
+    SPG__CAS(width, relaxed, memory_order_relaxed)                                                 \
+    SPG__CAS(width, acquire, memory_order_acquire)                                                 \
+    SPG__CAS(width, release, memory_order_release)                                                 \
+    SPG__CAS(width, acq_rel, memory_order_acq_rel)                                                 \
+    SPG__CAS(width, seq_cst, memory_order_seq_cst)
+
+SPG__ACCESSORS(32)
+SPG__ACCESSORS(64)
+
+#undef SPG__LOAD
+#undef SPG__STORE
+#undef SPG__SWAP
+#undef SPG__CAS
+#undef SPG__ACCESSORS
+
+/* The half of a 64-bit word that a waiter can sleep on: the one with the low bits. */
+static inline spg__word32 *spg__low_half(spg__word64 *shared) {
+    const uint16_t probe = 1;
+    const unsigned low = *(const uint8_t *)&probe ? 0 : 1;
+    return (spg__word32 *)(void *)shared + low;
+}
+
+/* Bytes that are not atomic as a whole, word by word: into memory that nobody reads yet or whose
+ * readers check afterwards, and out of memory that a peer may be writing. `bytes` is a multiple of
+ * eight. */
+static inline void spg__copy_to_shared(spg__word64 *shared, const void *private, size_t bytes) {
+    for (size_t i = 0; i < bytes / 8; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)private + 8 * i, 8);
+        spg__store_relaxed_64(&shared[i], value);
+    }
+}
+
+static inline void spg__copy_from_shared(void *private, const spg__word64 *shared, size_t bytes) {
+    for (size_t i = 0; i < bytes / 8; i++) {
+        uint64_t value = spg__load_relaxed_64(&shared[i]);
+        memcpy((char *)private + 8 * i, &value, 8);
+    }
+}
+
+/* One turn of a spin: tells the processor that somebody else has to write first. */
+static inline void spg__pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ __volatile__("yield" ::: "memory");
+#elif defined(__riscv)
+    __asm__ __volatile__(".insn i 0x0F, 0, x0, x0, 0x010" ::: "memory");
+#else
+    __asm__ __volatile__("" ::: "memory");
+#endif
+}
+
+#endif

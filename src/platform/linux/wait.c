@@ -1,0 +1,53 @@
+/* wait.c: wait words over the futex.
+ *
+ * The futexes are shared ones, keyed by page and offset: each process may map the word anywhere.
+ * Constants are written out because musl's headers have none of them. */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/platform.h"
+
+enum { OP_WAIT = 0, OP_WAKE = 1, OP_WAKE_OP = 5 };
+
+/* FUTEX_WAKE_OP: "add, and wake more if the old value is less than zero". The low twelve bits are
+ * the number compared with, the next twelve the addend. */
+enum { THEN_ADD = 1 << 28, COMPARE_LESS = 2 << 24 };
+
+#if defined(SYS_futex_time64) && !defined(SYS_futex)
+#  define SYS_futex SYS_futex_time64
+#endif
+
+/* The kernel's own timespec of the old call: two words of the processor's width. */
+struct kernel_timespec {
+    long seconds;
+    long nanoseconds;
+};
+
+static long futex(spg__word32 *word, int operation, uint32_t value, const void *timeout,
+                  spg__word32 *second, uint32_t encoded) {
+    return syscall(SYS_futex, word, operation, value, timeout, second, encoded);
+}
+
+void spg__wait(spg__word32 *word, uint32_t expected, int64_t nanoseconds) {
+    struct kernel_timespec timeout = {(long)(nanoseconds / 1000000000),
+                                      (long)(nanoseconds % 1000000000)};
+    (void)SPG_SYSTEM(futex, (word, OP_WAIT, expected, nanoseconds < 0 ? NULL : &timeout, NULL, 0));
+}
+
+void spg__wake(spg__word32 *word, int count) {
+    (void)SPG_SYSTEM(futex, (word, OP_WAKE, (uint32_t)count, NULL, NULL, 0));
+}
+
+/* The word is both futexes of the call: the kernel adds under the lock of its queue and wakes the
+ * sleepers before it lets go. Where the call is refused (an emulator, a sandbox) the two steps are
+ * made one after the other; then a kill between them can leave sleepers to their deadline. */
+void spg__add_and_wake(spg__word32 *word, uint32_t addend) {
+    SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "add_and_wake", &word->word, sizeof word->word);
+    long woken = (long)SPG_SYSTEM(futex, (word, OP_WAKE_OP, SPG__WAKE_ALL, NULL, word,
+                                          THEN_ADD | COMPARE_LESS | (addend << 12)));
+    if (woken < 0) atomic_fetch_add_explicit(&word->word, addend, memory_order_seq_cst);
+    SPG__SEAM_ACCESS(SPG__SEAM_STORED, "add_and_wake", &word->word, sizeof word->word);
+    if (woken < 0) spg__wake(word, SPG__WAKE_ALL);
+}

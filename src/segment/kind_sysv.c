@@ -1,0 +1,110 @@
+/* kind_sysv.c: System V shared memory.
+ *
+ * The kernel names a segment when it makes it, so it cannot be built before it has a name. A managed
+ * one is made with the owner's execute bit, which means nothing for memory and says "under
+ * construction" here; setting the final mode is the commit. All managed segments of a domain are
+ * made and opened under the domain's lock, so whoever finds the bit while holding the lock has found
+ * what a dead creator left, and removes it. A bare one is complete when the kernel has made it: its
+ * pages are zero; reserving them comes after. */
+#include "base/error.h"
+#include "segment/segment.h"
+
+static int key_of(const struct spg__segment_name *name, int32_t *key) {
+    *key = name->number;
+    if (name->sysv == SPG__BY_NOTHING) *key = SPG__SYSV_PRIVATE;
+    return name->sysv == SPG__BY_FILE ? spg__sysv_key_of_file(key, name->path, name->number) : 0;
+}
+
+static int find(const struct spg__segment_name *name, int *id) {
+    int32_t key;
+    if (name->sysv == SPG__BY_ID) {
+        *id = name->number;
+        return 0;
+    }
+    if (name->sysv == SPG__BY_NOTHING) {
+        spg__system_reason("name", "a private segment is opened by sysv:id=N");
+        return SPG_EINVAL;
+    }
+    int result = key_of(name, &key);
+    return result < 0 ? result : spg__sysv_find(id, key);
+}
+
+/* Removes what a dead creator left under the name; for managed segments, under the domain's lock. */
+static int clear_dead_creation(const struct spg__segment_name *name) {
+    struct spg__sysv_facts facts;
+    int id;
+    int result = find(name, &id);
+    if (result == 0) result = spg__sysv_facts(id, &facts);
+    if (result < 0) return result == SPG_ENOENT ? 0 : result;
+    return facts.mode & SPG__UNDER_CONSTRUCTION ? spg__sysv_remove(id) : SPG_EEXIST;
+}
+
+static int make(spg_segment *segment, size_t total) {
+    bool managed = segment->options.profile == SPG_MANAGED;
+    size_t huge_page = spg__huge_page_bytes(segment->options.huge_pages);
+    uint32_t mode = segment->options.mode | (managed ? SPG__UNDER_CONSTRUCTION : 0);
+    int32_t key;
+    if (segment->name.sysv == SPG__BY_ID) {
+        spg__system_reason("name", "ids are given by the system: create by key or sysv:private");
+        return SPG_EINVAL;
+    }
+    int result = key_of(&segment->name, &key);
+    if (result < 0) return result;
+    result = spg__sysv_create(&segment->sysv_id, key, total, mode, huge_page);
+    if (result != SPG_EEXIST || !managed) return result;
+    result = clear_dead_creation(&segment->name);
+    if (result < 0) return result;
+    return spg__sysv_create(&segment->sysv_id, key, total, mode, huge_page);
+}
+
+static void abandon(spg_segment *segment) {
+    spg__segment_unmap(segment);
+    if (segment->sysv_id >= 0) spg__sysv_remove(segment->sysv_id);
+    segment->sysv_id = -1;
+}
+
+static int attach(spg_segment *segment, size_t total) {
+    void *address;
+    bool read_only = segment->options.access == SPG_READ_ONLY;
+    int result = spg__sysv_attach(&address, segment->sysv_id, read_only);
+    if (result < 0) return result;
+    segment->base = address;
+    segment->mapped = total;
+    return 0;
+}
+
+static int create(spg_segment *segment, size_t total) {
+    int result = make(segment, total);
+    if (result < 0) return result;
+    result = attach(segment, total);
+    if (result == 0) result = spg__segment_fill_memory(segment);
+    if (result < 0) abandon(segment);
+    return result;
+}
+
+static int commit(spg_segment *segment) {
+    if (segment->options.profile != SPG_MANAGED) return 0;
+    return spg__sysv_set_mode(segment->sysv_id, segment->options.mode);
+}
+
+static int open_named(spg_segment *segment) {
+    struct spg__sysv_facts facts;
+    int result = find(&segment->name, &segment->sysv_id);
+    if (result == 0) result = spg__sysv_facts(segment->sysv_id, &facts);
+    if (result == 0 && facts.mode & SPG__UNDER_CONSTRUCTION && segment->options.profile == SPG_MANAGED) {
+        spg__system_reason("shmctl", "its creator died, or is still at it");
+        result = SPG_ENOENT;
+    }
+    if (result == 0) result = attach(segment, (size_t)facts.size);
+    if (result < 0) segment->sysv_id = -1;
+    return result;
+}
+
+static int unlink_named(const struct spg__segment_name *name) {
+    int id;
+    int result = find(name, &id);
+    return result < 0 ? result : spg__sysv_remove(id);
+}
+
+const struct spg__segment_kind_calls spg__segment_sysv_calls = {create, commit, abandon, open_named,
+                                                                unlink_named};

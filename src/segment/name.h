@@ -1,0 +1,28 @@
+/* name.h: a segment's name, taken apart. */
+#ifndef SPG_SEGMENT_NAME_H
+#define SPG_SEGMENT_NAME_H
+
+#include "platform/new_file.h"
+
+enum spg__segment_kind {
+    SPG__POSIX,
+    SPG__SYSV,
+    SPG__MEMFD,
+    SPG__ANONYMOUS,
+    SPG__FILE
+};
+
+enum spg__sysv_naming { SPG__BY_KEY, SPG__BY_ID, SPG__BY_FILE, SPG__BY_NOTHING };
+
+struct spg__segment_name {
+    enum spg__segment_kind kind;
+    enum spg__sysv_naming sysv;
+    int32_t number;             /* sysv: key, id, or the number given to ftok */
+    char path[SPG__PATH_BYTES]; /* posix, file: of the file; sysv by file: of the key's; memfd: label */
+    char text[SPG__PATH_BYTES + 16]; /* the name in its one proper form */
+};
+
+/* SPG_EINVAL with a text that says how names look. Asks nothing of the system. */
+int spg__segment_name_parse(struct spg__segment_name *name, const char *text);
+
+#endif
