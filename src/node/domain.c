@@ -136,14 +136,33 @@ static int check_header(struct spg__domain *domain) {
     return 0;
 }
 
+/* Is it the file that we hold open for locks? Somebody may have put another under the name. */
+static int check_same(const struct spg__domain *domain, spg__file file) {
+    struct spg__file_facts locked, mapped;
+    int result = spg__file_facts(domain->nodes, &locked);
+    if (result == 0) result = spg__file_facts(file, &mapped);
+    if (result < 0) return spg__fail_system(result, "%s/nodes", domain->path);
+    if (locked.device == mapped.device && locked.number == mapped.number) return 0;
+    return spg__fail(SPG_EAGAIN, "%s/nodes was replaced while it was opened: try again", domain->path);
+}
+
 static int map_table(struct spg__domain *domain, enum spg__domain_purpose purpose) {
+    bool look = purpose == SPG__DOMAIN_LOOK;
+    spg__file file;
+    void *address = NULL;
     int result = spg__domain_check(domain);
     if (result < 0) return result;
-    void *address;
-    result = spg__memory_map(
-        &address, domain->nodes, SPG__TABLE_BYTES,
-        purpose == SPG__DOMAIN_LOOK ? SPG__MEMORY_READ : SPG__MEMORY_READ_WRITE, 0);
-    if (result < 0) return spg__fail_system(result, "cannot map %s/nodes", domain->path);
+    result = spg__file_open(&file, domain->directory, "nodes",
+                            look ? SPG__FILE_READ : SPG__FILE_READ_WRITE);
+    if (result < 0) return spg__fail_system(result, "cannot open %s/nodes", domain->path);
+    result = check_same(domain, file);
+    if (result == 0) {
+        result = spg__memory_map(&address, file, SPG__TABLE_BYTES,
+                                 look ? SPG__MEMORY_READ : SPG__MEMORY_READ_WRITE, 0);
+        if (result < 0) spg__fail_system(result, "cannot map %s/nodes", domain->path);
+    }
+    spg__file_close(file);
+    if (result < 0) return result;
     domain->table = address;
     return check_header(domain);
 }
