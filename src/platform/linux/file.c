@@ -9,9 +9,14 @@
 #include "platform/platform.h"
 #include "platform/posix/reason.h"
 
+/* Under a name of its own, so that tests can take it away alone. */
+static int open_unnamed(int base, const char *path) {
+    return openat(base, path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 int spg__file_create_unnamed(spg__file *file, spg__file directory, const char *path) {
     int base = directory == SPG__NO_FILE ? AT_FDCWD : directory;
-    int opened = (int)SPG_SYSTEM(openat, (base, path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    int opened = (int)SPG_SYSTEM(open_unnamed, (base, path));
     if (opened >= 0) {
         *file = opened;
         return 0;

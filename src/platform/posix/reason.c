@@ -1,4 +1,9 @@
 /* reason.c: from errno to a result, in one table. */
+
+/* There are two functions of the name strerror_r; this asks for the one of POSIX. */
+#undef _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
+
 #include "platform/posix/reason.h"
 
 #include <errno.h>

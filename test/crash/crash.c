@@ -1,0 +1,115 @@
+/* crash.c: die after every store to shared memory and after every system call of each operation; a
+ * survivor must find everything working, and the audit must hold. Then the same with a second victim
+ * that dies after every such step of the survivor.
+ *
+ * A killed process has made the first k steps and no more, so the images of an operation are as many
+ * as its steps: all of them are tried. */
+#include "crash/scenes.h"
+
+static int steps_left; /* of this process; 0: it does not die */
+
+/* A step is a store that others can see, or a system call that has happened. */
+static int die_at_step(const struct spg__seam_event *event) {
+    if (event->kind != SPG__SEAM_STORED && event->kind != SPG__SEAM_CALLED) return 0;
+    if (steps_left > 0 && --steps_left == 0) raise(SIGKILL);
+    return 0;
+}
+
+/* Where the file system has no unnamed files. */
+static int die_at_step_without_unnamed(const struct spg__seam_event *event) {
+    if (event->kind == SPG__SEAM_CALL && strcmp(event->name, "open_unnamed") == 0) return EOPNOTSUPP;
+    return die_at_step(event);
+}
+
+/* True if the process died at that step; false if there were fewer. */
+static bool dies_at(void (*part)(void), int step, spg__seam_hook *hook) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        steps_left = step;
+        spg__seam = hook;
+        part();
+        _exit(0);
+    }
+    int status;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return true;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) FAIL("step %d: status %#x", step, status);
+    return false;
+}
+
+static const struct scene *scene;
+
+static void operate(void) {
+    int result = scene->operate();
+    if (result < 0) FAIL("scene %s: %s: %s", scene->name, spg_error_name(result), spg_error_detail());
+}
+
+static bool play(int step, spg__seam_hook *hook) {
+    clear_world();
+    run_apart(scene->prepare, "prepare", scene, step);
+    return dies_at(operate, step, hook);
+}
+
+static int enumerate(spg__seam_hook *hook) {
+    int step = 1;
+    for (;; step++) {
+        bool died = play(step, hook);
+        run_apart(scene->survive, "survive", scene, step);
+        check_domain(scene, step);
+        if (!died) break;
+    }
+    return step - 1;
+}
+
+/* The survivor dies too, at each step of its own; a third must find everything working. */
+static int enumerate_pairs(int step, spg__seam_hook *hook) {
+    int second = 1;
+    for (;; second++) {
+        play(step, hook);
+        bool died = dies_at(scene->survive, second, hook);
+        if (!died) break;
+        run_apart(scene->survive, "survive twice", scene, step * 100000 + second);
+        check_domain(scene, step * 100000 + second);
+    }
+    return second - 1;
+}
+
+static void enumerate_all(spg__seam_hook *hook) {
+    long images = 0;
+    scenes_begin();
+    for (int i = 0; i < scene_count; i++) {
+        scene = &scenes[i];
+        int steps = enumerate(hook);
+        printf("    %4d images: %s\n", steps, scene->name);
+        CHECK(steps > 0);
+        images += steps;
+    }
+    printf("    %ld images in all\n", images);
+    clear_world();
+}
+
+TEST(after_death_at_any_step_of_any_operation_the_others_go_on) {
+    enumerate_all(die_at_step);
+}
+
+TEST(the_same_where_the_file_system_has_no_unnamed_files) {
+    enumerate_all(die_at_step_without_unnamed);
+}
+
+/* All pairs of the first scenes would take minutes; each run takes another slice of them. */
+TEST(after_a_second_death_during_recovery_the_others_go_on) {
+    long pairs = 0;
+    const char *all = getenv("SAMEPAGE_ALL_PAIRS");
+    int stride = all ? 1 : 20;
+    int phase = all ? 0 : (int)(time(NULL) % stride);
+    scenes_begin();
+    printf("    one image of %d, from %d\n", stride, phase + 1);
+    for (int i = 0; i < scene_count; i++) {
+        scene = &scenes[i];
+        for (int step = 1 + phase; play(step, die_at_step); step += stride) {
+            pairs += enumerate_pairs(step, die_at_step);
+        }
+    }
+    printf("    %ld pairs\n", pairs);
+    clear_world();
+}
