@@ -37,6 +37,7 @@ const struct spg__segment_kind_calls *spg__segment_kind_calls(enum spg__segment_
 }
 
 static void enlist(spg_segment *segment) {
+    segment->incarnation = spg__incarnation();
     spg__process_lock();
     spg__list_push(&open_segments, &segment->link);
     spg__process_unlock();
@@ -374,8 +375,8 @@ static void leave_named(spg_segment *segment, spg_node *node) {
 /* A fork child is not the holder that its copy of the handle names. */
 static void leave(spg_segment *segment) {
     spg_node *node = NULL;
-    if (segment->holder == 0 || spg__self_node(&node) < 0) return;
-    if (node->number != segment->holder || !is_whole(segment)) return;
+    if (segment->holder == 0 || segment->incarnation != spg__incarnation()) return;
+    if (!is_whole(segment) || spg__self_node(&node) < 0) return;
     if (has_record(segment)) leave_named(segment, node);
     else spg__managed_leave(segment);
 }

@@ -19,6 +19,7 @@ struct spg_segment {
     size_t mapped;
     size_t header;               /* bytes before the caller's: 0 or SPG__MANAGED_HEADER */
     uint64_t holder;             /* managed: the node number in our row; 0: not entered */
+    uint64_t incarnation;        /* of the process that is the holder (node/self.h) */
     uint32_t row;
 };
 

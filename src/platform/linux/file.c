@@ -26,15 +26,15 @@ int spg__file_create_unnamed(spg__file *file, spg__file directory, const char *p
     return spg__reason("open(O_TMPFILE)");
 }
 
-/* Linking by the path in /proc needs no privilege; linking by descriptor would. */
+/* Linking by the path in /proc needs no privilege on any kernel; linking by descriptor does on most,
+ * and is for where /proc is not mounted. */
 int spg__file_link(spg__file file, spg__file directory, const char *path) {
     char source[40];
     snprintf(source, sizeof source, "/proc/self/fd/%d", file);
     int base = directory == SPG__NO_FILE ? AT_FDCWD : directory;
-    if (SPG_SYSTEM(linkat, (AT_FDCWD, source, base, path, AT_SYMLINK_FOLLOW)) < 0) {
-        return spg__reason("linkat");
-    }
-    return 0;
+    if (SPG_SYSTEM(linkat, (AT_FDCWD, source, base, path, AT_SYMLINK_FOLLOW)) == 0) return 0;
+    if (errno == ENOENT && SPG_SYSTEM(linkat, (file, "", base, path, AT_EMPTY_PATH)) == 0) return 0;
+    return spg__reason("linkat");
 }
 
 /* The steps are small enough that blocking signals over one is not felt, and large enough to cost

@@ -15,14 +15,18 @@ enum { OP_WAIT = 0, OP_WAKE = 1, OP_WAKE_OP = 5 };
  * the number compared with, the next twelve the addend. */
 enum { THEN_ADD = 1 << 28, COMPARE_LESS = 2 << 24 };
 
-#if defined(SYS_futex_time64) && !defined(SYS_futex)
+/* The kernel's own timespec: of the old call, two words of the processor's width; the newest 32-bit
+ * processors have only the call with wide ones. */
+#ifdef SYS_futex
+typedef long kernel_time;
+#else
 #  define SYS_futex SYS_futex_time64
+typedef int64_t kernel_time;
 #endif
 
-/* The kernel's own timespec of the old call: two words of the processor's width. */
 struct kernel_timespec {
-    long seconds;
-    long nanoseconds;
+    kernel_time seconds;
+    kernel_time nanoseconds;
 };
 
 static long futex(spg__word32 *word, int operation, uint32_t value, const void *timeout,
@@ -31,8 +35,8 @@ static long futex(spg__word32 *word, int operation, uint32_t value, const void *
 }
 
 void spg__wait(spg__word32 *word, uint32_t expected, int64_t nanoseconds) {
-    struct kernel_timespec timeout = {(long)(nanoseconds / 1000000000),
-                                      (long)(nanoseconds % 1000000000)};
+    struct kernel_timespec timeout = {(kernel_time)(nanoseconds / 1000000000),
+                                      (kernel_time)(nanoseconds % 1000000000)};
     (void)SPG_SYSTEM(futex, (word, OP_WAIT, expected, nanoseconds < 0 ? NULL : &timeout, NULL, 0));
 }
 
