@@ -13,23 +13,24 @@
 extern "C" {
 #endif
 
-enum spg_entry_kind { SPG_ENTRY_NODE = 1, SPG_ENTRY_SEGMENT = 2 };
+enum spg_entry_kind { SPG_ENTRY_NODE = 1, SPG_ENTRY_SEGMENT = 2, SPG_ENTRY_STREAM = 3 };
 
 /* One thing in a domain. Texts live as long as the visit. */
 typedef struct spg_domain_entry {
     uint32_t struct_size;
     uint32_t kind;          /* enum spg_entry_kind */
-    const char *name;       /* node: as given by its process, may be empty; segment: to open it by */
+    const char *name;       /* node: as given by its process, may be empty; others: to open it by */
     const char *type;       /* segment: as given by its creator, may be empty */
-    uint64_t id;            /* node: its number; segment: that of its creator */
-    uint64_t size;          /* segment: the caller's bytes */
+    uint64_t id;            /* node: its number; others: that of their creator */
+    uint64_t size;          /* segment: the caller's bytes; stream: its capacity */
+    uint64_t waiting;       /* stream: bytes committed and not consumed */
     uint64_t created;       /* nanoseconds since 1970 */
     uint64_t pid_namespace; /* node: in which `pid` counts */
     uint32_t pid;           /* node: for people; another process may have it by now */
     uint32_t uid;
-    uint32_t mode;          /* segment: permission bits */
-    uint32_t living;        /* node: 1 or 0; segment: holders that live */
-    uint32_t dead;          /* node: 0 or 1; segment: holders that died and are still entered */
+    uint32_t mode;          /* not node: permission bits */
+    uint32_t living;        /* node: 1 or 0; segment: holders, stream: ends, that live */
+    uint32_t dead;          /* node: 0 or 1; segment: holders, stream: ends, that died */
     uint32_t temporary;     /* segment: 1 if the last holder removes it */
     int32_t trouble;        /* 0, or why it cannot be told more: SPG_ENOENT, SPG_ECORRUPT, … */
 } spg_domain_entry;
@@ -37,7 +38,7 @@ typedef struct spg_domain_entry {
 /* Called for each entry; non-zero ends the walk and is returned. */
 typedef int spg_domain_visitor(void *context, const spg_domain_entry *entry);
 
-/* Visits the nodes of a domain, then its managed segments.
+/* Visits the nodes of a domain, then its managed segments and channels.
  * Returns 0, what the visitor returned, SPG_ENOENT (no such domain), SPG_EPERM, SPG_ECORRUPT,
  * SPG_EVERSION, SPG_ENOMEM, SPG_EMFILE, SPG_ESYSTEM. Changes nothing. Does not wait. */
 SPG_API SPG_MUST_USE int spg_domain_list(const char *domain, spg_domain_visitor *visit,
@@ -55,8 +56,10 @@ typedef void spg_finding_visitor(void *context, int weight, const char *name, co
 
 /* Audits a domain, or one segment of it: every place of the table of nodes is free or taken, each
  * taken one's owner lives or is dead, every record has its segment, every header is right, each
- * holder is a living node or a dead one, nothing else lies in the directory.
- *   name   NULL: the domain and everything in it; otherwise a segment's name, managed or bare
+ * holder is a living node or a dead one, every channel's counters fit its capacity, nothing else lies
+ * in the directory.
+ *   name   NULL: the domain and everything in it; otherwise a segment's name, managed or bare, or
+ *          "stream:" and a stream's
  *   visit  called for each finding; may be NULL
  * Returns how many findings are damage (0: sound), or what spg_domain_list may, and SPG_EINVAL.
  * Changes nothing. Does not wait. */
@@ -69,6 +72,7 @@ typedef struct spg_collected {
     uint32_t segments; /* temporary ones without a living holder, or half-made: removed */
     uint32_t records;  /* of segments that are no more, removed */
     uint32_t files;    /* half-made files in the directory, removed */
+    uint32_t channels; /* streams whose both ends are gone, removed */
 } spg_collected;
 
 /* Removes what the dead left in a domain, and nothing that a living process uses. Whoever needs a

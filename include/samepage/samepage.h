@@ -6,6 +6,7 @@
 #include <samepage/look.h>
 #include <samepage/node.h>
 #include <samepage/segment.h>
+#include <samepage/stream.h>
 #include <samepage/sync.h>
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "look/channel.h"
 #include "look/look.h"
 
 struct audit {
@@ -104,6 +105,40 @@ static void check_segment(struct audit *audit, const char *text) {
     spg__found_close(&found);
 }
 
+static void check_end(struct audit *audit, const char *name, const char *which,
+                      const struct spg__end_shared *end) {
+    uint64_t owner = spg__load_acquire_64(&end->owner); /* pairs: stream.owner */
+    uint64_t number = owner >> SPG__END_SHIFT;
+    if (owner != 0 && ((owner & 14) || !was_a_node(audit->domain, number))) {
+        found_out(audit, SPG_FINDING_DAMAGE, name, "its %s's word is %#" PRIx64, which, owner);
+    }
+}
+
+static void check_stream(struct audit *audit, const char *file_name) {
+    struct spg__found_stream found;
+    spg__found_stream_open(&found, audit->domain, file_name);
+    if (found.trouble && found.trouble != SPG_ENOENT) {
+        found_out(audit, SPG_FINDING_DAMAGE, found.name, "%s", spg_error_detail());
+    }
+    if (found.shared) {
+        const struct spg__stream_shared *shared = found.shared;
+        check_end(audit, found.name, "writer", &shared->writer);
+        check_end(audit, found.name, "reader", &shared->reader);
+        uint64_t consumed = spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
+        uint64_t written = spg__load_acquire_64(&shared->writer.position);  /* pairs: stream.written */
+        /* The counters are read one after the other, so only an idle stream shows them together. */
+        bool idle = consumed == spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
+        if (idle && written - consumed > found.head.geometry[0]) {
+            found_out(audit, SPG_FINDING_DAMAGE, found.name, "%" PRIu64 " bytes are written and %" PRIu64
+                      " consumed", written, consumed);
+        }
+        if (spg__stream_is_over(audit->domain, shared)) {
+            found_out(audit, SPG_FINDING_LEFT, found.name, "both ends are gone");
+        }
+    }
+    spg__found_stream_close(&found);
+}
+
 static bool ends_with(const char *text, const char *end) {
     size_t length = strlen(text), end_length = strlen(end);
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
@@ -117,6 +152,8 @@ static int check_name(void *context, const char *name) {
         int result = spg__record_read(audit->domain->directory, name, text, sizeof text);
         if (result == 0) check_segment(audit, text);
         else if (result != SPG_ENOENT) found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
+    } else if (spg__is_stream_file(name)) {
+        check_stream(audit, name);
     } else if (ends_with(name, ".new")) {
         found_out(audit, SPG_FINDING_LEFT, name, "it is half-made, or being made");
     } else {
@@ -135,7 +172,20 @@ static int check_bare(const char *name) {
     return result;
 }
 
+static int check_one_stream(struct audit *audit, const char *name) {
+    char file_name[SPG__CHANNEL_FILE_BYTES];
+    spg__file file;
+    int result = spg__channel_file_name(file_name, name, &spg__kind_of_stream);
+    if (result < 0) return result;
+    result = spg__file_open(&file, audit->domain->directory, file_name, SPG__FILE_READ);
+    if (result < 0) return spg__fail_system(result, "stream:%.220s", name);
+    spg__file_close(file);
+    check_stream(audit, file_name);
+    return audit->damage;
+}
+
 static int check_one(struct audit *audit, const char *name) {
+    if (strncmp(name, "stream:", 7) == 0) return check_one_stream(audit, name + 7);
     struct spg__found found;
     spg__found_open(&found, name, false);
     int trouble = found.trouble;

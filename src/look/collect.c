@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "look/channel.h"
 #include "look/look.h"
 
 struct collection {
@@ -54,6 +55,16 @@ static void collect_file(struct collection *collection, const char *name) {
     if (spg__new_file_clear(collection->domain->directory, name) == 1) collection->count->files++;
 }
 
+static void collect_stream(struct collection *collection, const char *file_name) {
+    struct spg__found_stream found;
+    spg__found_stream_open(&found, collection->domain, file_name);
+    if (found.shared && spg__stream_is_over(collection->domain, found.shared) &&
+        spg__file_unlink(collection->domain->directory, file_name) == 0) {
+        collection->count->channels++;
+    }
+    spg__found_stream_close(&found);
+}
+
 static int collect_name(void *context, const char *name) {
     struct collection *collection = context;
     char text[SPG__PATH_BYTES + 16];
@@ -62,6 +73,8 @@ static int collect_name(void *context, const char *name) {
         if (spg__record_read(collection->domain->directory, name, text, sizeof text) == 0) {
             collect_segment(collection, name, text);
         }
+    } else if (spg__is_stream_file(name)) {
+        collect_stream(collection, name);
     } else if (length > 4 && strcmp(name + length - 4, ".new") == 0) {
         collect_file(collection, name);
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "look/channel.h"
 #include "look/look.h"
 
 static int visit_place(const struct spg__domain *domain, uint32_t index, spg_domain_visitor *visit,
@@ -59,9 +60,44 @@ static void describe(const struct walk *walk, const struct spg__found *found,
     entry->temporary = found->head.lifetime == SPG_TEMPORARY;
 }
 
-static int visit_segment(void *context, const char *name) {
+static uint32_t count_ends(const struct spg__domain *domain, const struct spg__stream_shared *shared,
+                           enum spg__end_state state) {
+    return (uint32_t)(spg__end_state(domain, &shared->writer) == state) +
+           (uint32_t)(spg__end_state(domain, &shared->reader) == state);
+}
+
+static int visit_stream(const struct walk *walk, const char *file_name) {
+    struct spg__found_stream found;
+    spg__found_stream_open(&found, walk->domain, file_name);
+    spg_domain_entry entry = {
+        .struct_size = sizeof entry,
+        .kind = SPG_ENTRY_STREAM,
+        .name = found.name,
+        .type = "",
+        .id = found.head.header.creator,
+        .size = found.head.geometry[0],
+        .created = found.head.header.created,
+        .mode = found.facts.mode,
+        .uid = found.facts.user,
+        .trouble = found.trouble,
+    };
+    if (found.shared) {
+        const struct spg__stream_shared *shared = found.shared;
+        uint64_t consumed = spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
+        uint64_t written = spg__load_acquire_64(&shared->writer.position);  /* pairs: stream.written */
+        entry.waiting = written - consumed;
+        entry.living = count_ends(walk->domain, shared, SPG__END_HERE);
+        entry.dead = count_ends(walk->domain, shared, SPG__END_DEAD);
+    }
+    int result = walk->visit(walk->context, &entry);
+    spg__found_stream_close(&found);
+    return result;
+}
+
+static int visit_name(void *context, const char *name) {
     struct walk *walk = context;
     char text[SPG__PATH_BYTES + 16];
+    if (spg__is_stream_file(name)) return visit_stream(walk, name);
     if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) != 0) return 0;
     if (spg__record_read(walk->domain->directory, name, text, sizeof text) < 0) return 0;
     struct spg__found found;
@@ -86,7 +122,7 @@ int spg_domain_list(const char *path, spg_domain_visitor *visit, void *context) 
     if (result < 0) return result;
     struct walk walk = {&domain, visit, context};
     result = visit_nodes(&domain, visit, context);
-    if (result == 0) result = spg__directory_each(domain.directory, visit_segment, &walk);
+    if (result == 0) result = spg__directory_each(domain.directory, visit_name, &walk);
     spg__domain_close(&domain);
     return result;
 }

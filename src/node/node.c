@@ -69,25 +69,24 @@ int spg_node_close(spg_node *node) {
     return 0;
 }
 
-/* The default node for NULL; refuses a parent's. */
-static int resolve(spg_node **node) {
+int spg__node_resolve(spg_node **node) {
     if (!*node) return spg__self_node(node);
     if ((*node)->incarnation == spg__incarnation()) return 0;
     return spg__fail(SPG_EFORKED, "the node belongs to the parent of this process: open one of your own");
 }
 
 int spg_node_id(spg_node *node, uint64_t *id) {
-    int result = resolve(&node);
+    int result = spg__node_resolve(&node);
     if (result == 0) *id = node->number;
     return result;
 }
 
 int spg_node_alive(spg_node *node, uint64_t id) {
-    int result = resolve(&node);
+    int result = spg__node_resolve(&node);
     if (result < 0) return result;
     return spg__domain_alive(&node->domain, id);
 }
 
 const char *spg_node_domain(spg_node *node) {
-    return resolve(&node) < 0 ? NULL : node->domain.path;
+    return spg__node_resolve(&node) < 0 ? NULL : node->domain.path;
 }

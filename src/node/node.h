@@ -15,6 +15,9 @@ struct spg_node {
     uint64_t incarnation; /* of the process that opened it: spg__incarnation() */
 };
 
+/* The default node for NULL; SPG_EFORKED for one of the parent's. */
+int spg__node_resolve(spg_node **node);
+
 /* Taking a place and leaving it, without the process's bookkeeping. */
 int spg__place_take(struct spg__domain *domain, const char *name, uint64_t *number);
 void spg__place_leave(struct spg__domain *domain, uint64_t number);

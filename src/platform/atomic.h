@@ -89,6 +89,13 @@ SPG__ACCESSORS(64)
 #undef SPG__CAS
 #undef SPG__ACCESSORS
 
+/* A load that the compiler leaves after the stores before it. The processor may not; who depends on
+ * it makes up for that with spg__barrier_everywhere (platform.h). */
+static inline uint32_t spg__load_light_32(const spg__word32 *shared) {
+    atomic_signal_fence(memory_order_seq_cst);
+    return spg__load_relaxed_32(shared);
+}
+
 /* The half of a 64-bit word that a waiter can sleep on: the one with the low bits. */
 static inline spg__word32 *spg__low_half(spg__word64 *shared) {
     const uint16_t probe = 1;

@@ -70,6 +70,12 @@ void spg__add_and_wake(spg__word32 *word, uint32_t addend);
 
 enum { SPG__WAKE_ALL = INT32_MAX };
 
+/* A barrier on every processor that runs a process which has registered: as if each of them had made
+ * a full barrier somewhere during the call. False where the system has none. For the side that waits
+ * and has time, so that the other side, which has none, can do with spg__load_light. */
+bool spg__barrier_register(void);
+bool spg__barrier_everywhere(void);
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 typedef int spg__file; /* a descriptor; negative is none */
@@ -145,6 +151,9 @@ size_t spg__page_size(void);
  * `huge_page` is the size of explicit huge pages for fresh memory, or 0. */
 int spg__memory_map(void **address, spg__file file, size_t size, enum spg__memory_access access,
                     size_t huge_page);
+/* Maps `size` bytes of `file` from `offset` twice, one after the other, so that what wraps round the
+ * end lies in one piece. Both are multiples of the page. Unmapped as 2 * size bytes. */
+int spg__memory_map_ring(void **address, spg__file file, uint64_t offset, size_t size);
 int spg__memory_unmap(void *address, size_t size);
 /* The same pages and more after them; the address may change. */
 int spg__memory_remap(void **address, size_t size, size_t new_size);

@@ -34,6 +34,12 @@ void run_apart(void (*part)(void), const char *what, const struct scene *scene, 
 }
 
 static void clear_segments(void) {
+    char path[300];
+    static const char *const names[] = {"scene.stream", "scene.stream.new"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
+        unlink(path);
+    }
     spg_segment_unlink(scene_posix());
     spg_segment_unlink(scene_sysv());
     spg_segment_unlink(scene_file());
@@ -437,6 +443,91 @@ static int wait_on_condition(void) {
     return result;
 }
 
+/* ---- streams ---------------------------------------------------------------------------------- */
+
+static int open_stream(spg_stream **stream, int end) {
+    spg_stream_options options = SPG_STREAM_OPTIONS;
+    options.capacity = 4096;
+    return spg_stream_open(stream, NULL, "scene", end, &options);
+}
+
+/* Writes eight bytes twice, and goes. */
+static int write_stream(void) {
+    spg_stream *stream;
+    int result = open_stream(&stream, SPG_STREAM_WRITER);
+    if (result < 0) return result;
+    for (int i = 0; i < 2 && result >= 0; i++) {
+        result = spg_stream_write(stream, "abcdefgh", 8, SECONDS(5));
+    }
+    spg_stream_close(stream);
+    return result < 0 ? result : 0;
+}
+
+/* A prefix of whole writes, then the end or the death; and a new conversation after that. */
+static void survive_stream(void) {
+    spg_stream *stream, *writer;
+    char bytes[100];
+    int result, count = 0;
+    while ((result = open_stream(&stream, SPG_STREAM_READER)) == SPG_EEXIST) spg_collect(NULL, NULL);
+    CHECK_OK(result);
+    while ((result = spg_stream_read(stream, bytes + count, 100 - (size_t)count, MILLISECONDS(30))) > 0) {
+        count += result;
+    }
+    CHECK(count == 0 || count == 8 || count == 16);
+    CHECK_INT(0, memcmp(bytes, "abcdefghabcdefgh", (size_t)count));
+    CHECK(result == 0 || result == SPG_EPEERDEAD || (result == SPG_ETIMEDOUT && count == 0));
+    CHECK_OK(spg_stream_close(stream));
+    CHECK_OK(open_stream(&stream, SPG_STREAM_READER));
+    CHECK_OK(open_stream(&writer, SPG_STREAM_WRITER));
+    CHECK_INT(3, spg_stream_write(writer, "xyz", 3, SPG_NOWAIT));
+    CHECK_OK(spg_stream_close(writer));
+    CHECK_INT(3, spg_stream_read(stream, bytes, 100, SPG_NOWAIT));
+    CHECK_INT(0, spg_stream_read(stream, bytes, 100, SPG_NOWAIT));
+    CHECK_OK(spg_stream_close(stream));
+}
+
+static void leave_a_stream(void) {
+    CHECK_OK(write_stream());
+}
+static void die_writing(void) {
+    spg_stream *stream;
+    CHECK_OK(open_stream(&stream, SPG_STREAM_WRITER));
+    CHECK_INT(8, spg_stream_write(stream, "abcdefgh", 8, SPG_NOWAIT));
+    raise(SIGKILL);
+}
+static void prepare_dead_writer(void) {
+    in_a_killed_process(die_writing);
+}
+
+static int read_stream(void) {
+    spg_stream *stream;
+    char bytes[5];
+    int result = open_stream(&stream, SPG_STREAM_READER);
+    if (result < 0) return result;
+    do {
+        result = spg_stream_read(stream, bytes, sizeof bytes, SECONDS(5));
+    } while (result > 0);
+    spg_stream_close(stream);
+    return result == SPG_EPEERDEAD ? 0 : result;
+}
+/* What the reader took is gone with it. */
+static void survive_reader(void) {
+    spg_stream *stream, *writer;
+    char bytes[100];
+    int result;
+    spg_collect(NULL, NULL);
+    while ((result = open_stream(&stream, SPG_STREAM_READER)) == SPG_EEXIST) spg_collect(NULL, NULL);
+    CHECK_OK(result);
+    while ((result = spg_stream_read(stream, bytes, 100, SPG_NOWAIT)) > 0) {}
+    CHECK_OK(spg_stream_close(stream));
+    CHECK_OK(open_stream(&writer, SPG_STREAM_WRITER));
+    CHECK_INT(3, spg_stream_write(writer, "xyz", 3, SPG_NOWAIT));
+    CHECK_OK(open_stream(&stream, SPG_STREAM_READER));
+    CHECK_INT(3, spg_stream_read(stream, bytes, 100, SPG_NOWAIT));
+    CHECK_OK(spg_stream_close(stream));
+    CHECK_OK(spg_stream_close(writer));
+}
+
 /* ---- the list --------------------------------------------------------------------------------- */
 
 const struct scene scenes[] = {
@@ -478,5 +569,10 @@ const struct scene scenes[] = {
     {"meet at a barrier", prepare_sync, meet, survive_barrier},
     {"write under a seqlock", prepare_sync, write_seqlock, survive_seqlock},
     {"wait on a condition", prepare_sync, wait_on_condition, survive_mutex},
+    {"write a stream", prepare_domain, write_stream, survive_stream},
+    {"write a stream after a dead writer", prepare_dead_writer, write_stream, survive_stream},
+    {"read a stream", leave_a_stream, read_stream, survive_reader},
+    {"read a dead writer's stream", prepare_dead_writer, read_stream, survive_reader},
+    {"collect a dead writer's stream", prepare_dead_writer, collect, survive_stream},
 };
 const int scene_count = sizeof scenes / sizeof *scenes;

@@ -46,6 +46,23 @@ int spg__memory_map(void **address, spg__file file, size_t size, enum spg__memor
     return 0;
 }
 
+/* First a reservation of both, so that the two mappings meet in address space that is ours. */
+int spg__memory_map_ring(void **address, spg__file file, uint64_t offset, size_t size) {
+    char *both = (char *)SPG_SYSTEM(
+        mmap, (NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (both == MAP_FAILED) return spg__reason("mmap");
+    for (int i = 0; i < 2; i++) {
+        char *mapped = (char *)SPG_SYSTEM(mmap, (both + (size_t)i * size, size, PROT_READ | PROT_WRITE,
+                                                 MAP_SHARED | MAP_FIXED, file, (off_t)offset));
+        if (mapped != MAP_FAILED) continue;
+        int result = spg__reason("mmap");
+        munmap(both, 2 * size);
+        return result;
+    }
+    *address = both;
+    return 0;
+}
+
 int spg__memory_remap(void **address, size_t size, size_t new_size) {
     void *moved = (void *)SPG_SYSTEM(mremap, (*address, size, new_size, MREMAP_MAYMOVE));
     if (moved == MAP_FAILED) return spg__reason("mremap");

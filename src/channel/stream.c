@@ -1,0 +1,231 @@
+/* stream.c: moving bytes.
+ *
+ * One writer, one reader, two counters that only grow: `written` is the writer's, `consumed` the
+ * reader's. Each side keeps its own in private, and the other's as it last saw it; it looks again
+ * only when that does not suffice. So a line travels between processors only when there is news.
+ *
+ * Commit: one release store of `written`. Before it the bytes are invisible; a writer that dies
+ * leaves what it committed. Giving room back: one release store of `consumed`.
+ *
+ * Sleeping: the sleeper announces itself in the turn word, makes a barrier on all processors, looks
+ * once more, and sleeps a slice. The other side stores its counter and then looks at the turn word,
+ * without a fence: the sleeper's barrier falls either before the store was made, then the look comes
+ * after it and sees the announcement, or after it, then the sleeper sees the counter. Where the
+ * system has no such barrier the slice ends the sleep. A side that dies between its store and its
+ * wake-up leaves the other to the end of its slice.
+ *
+ * A corrupt peer: its counter is read once into a local and checked by subtraction; it can make the
+ * bytes wrong, and nothing else.
+ *
+ *   tag              release               acquire                without it
+ *   stream.written   writer commits        reader looks           bytes from before the commit
+ *   stream.consumed  reader gives back     writer looks           bytes overwritten while read
+ *   stream.owner     an end leaves         the other side looks   the last bytes could be missed
+ *   stream.sleeper   barrier everywhere    light load             a wake-up could be missed */
+#include "channel/stream.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "node/self.h"
+
+/* ---- the two sides --------------------------------------------------------------------------- */
+
+static struct spg__end_shared *own_end(const spg_stream *stream) {
+    return stream->end == SPG_STREAM_WRITER ? &stream->shared->writer : &stream->shared->reader;
+}
+
+static struct spg__end_shared *other_end(const spg_stream *stream) {
+    return stream->end == SPG_STREAM_WRITER ? &stream->shared->reader : &stream->shared->writer;
+}
+
+/* Where we sleep, and where the other side does. */
+static spg__word32 *own_turn(const spg_stream *stream) {
+    return stream->end == SPG_STREAM_WRITER ? &stream->shared->room : &stream->shared->data;
+}
+
+static spg__word32 *other_turn(const spg_stream *stream) {
+    return stream->end == SPG_STREAM_WRITER ? &stream->shared->data : &stream->shared->room;
+}
+
+enum spg__end_state spg__end_state(const struct spg__domain *domain,
+                                   const struct spg__end_shared *end) {
+    uint64_t owner = spg__load_acquire_64(&end->owner); /* pairs: stream.owner */
+    if (owner == 0) return SPG__END_NOBODY;
+    if (owner & SPG__END_LEFT) return SPG__END_GONE;
+    return spg__domain_alive(domain, owner >> SPG__END_SHIFT) ? SPG__END_HERE : SPG__END_DEAD;
+}
+
+static int check_end(const spg_stream *stream, int end) {
+    if (stream->incarnation != spg__incarnation()) return SPG_EFORKED;
+    return stream->end == end ? 0 : SPG_EPERM;
+}
+
+/* Publishes our counter and wakes the other side if it sleeps. */
+static void publish(spg_stream *stream) {
+    /* pairs: stream.written, stream.consumed */
+    spg__store_release_64(&own_end(stream)->position, stream->position);
+    /* pairs: stream.sleeper */
+    if (spg__load_light_32(other_turn(stream)) & 1) spg__add_and_wake(other_turn(stream), 1);
+}
+
+void spg__stream_leave(spg_stream *stream) {
+    struct spg__end_shared *end = own_end(stream);
+    uint64_t owner = spg__load_relaxed_64(&end->owner); /* relaxed: our own word */
+    spg__swap_seq_cst_64(&end->owner, owner | SPG__END_LEFT); /* pairs: stream.owner, turn.sleeper */
+    spg__turn_wake(other_turn(stream));
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/* What the other side's counter allows us: bytes to read, or room. Looks at it only if what is known
+ * does not reach `wanted`. SPG_ECORRUPT is told by a count above the capacity. */
+static uint64_t available(spg_stream *stream, uint64_t wanted) {
+    bool writes = stream->end == SPG_STREAM_WRITER;
+    uint64_t known = writes ? stream->capacity - (stream->position - stream->other)
+                            : stream->other - stream->position;
+    if (known >= wanted) return known;
+    /* pairs: stream.written, stream.consumed */
+    uint64_t other = spg__load_acquire_64(&other_end(stream)->position);
+    uint64_t between = writes ? stream->position - other : other - stream->position;
+    if (between > stream->capacity) return UINT64_MAX;
+    stream->other = other;
+    return writes ? stream->capacity - between : between;
+}
+
+/* The other side will never give us what we wait for: 0 for "it may", else why not. A reader is told
+ * the end by SPG_ECLOSED. */
+static int verdict(const spg_stream *stream) {
+    switch (spg__end_state(&stream->node->domain, other_end(stream))) {
+    case SPG__END_GONE: return SPG_ECLOSED;
+    case SPG__END_DEAD: return SPG_EPEERDEAD;
+    default: return 0;
+    }
+}
+
+/* Waits until `wanted` bytes are available. Returns 0 or why not. Looks at the counter again after a
+ * verdict: what was committed before the other side left or died is still ours. */
+static int wait_for(spg_stream *stream, uint64_t wanted, int64_t timeout) {
+    struct spg__wait wait = spg__wait_begin(timeout);
+    for (;;) {
+        uint64_t have = available(stream, wanted);
+        if (have == UINT64_MAX) return SPG_ECORRUPT;
+        if (have >= wanted) return 0;
+        if (spg__wait_spins(&wait)) continue;
+        int judged = verdict(stream);
+        if (judged) return available(stream, wanted) >= wanted ? 0 : judged;
+        uint32_t turn = 0;
+        if (timeout != 0) {
+            turn = spg__turn_announce(own_turn(stream));
+            spg__barrier_everywhere(); /* pairs: stream.sleeper */
+            if (available(stream, wanted) >= wanted) continue;
+            if (verdict(stream)) continue;
+        }
+        int over = spg__wait_slice(&wait, own_turn(stream), turn);
+        if (over) return available(stream, wanted) >= wanted ? 0 : over;
+    }
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+int spg_stream_reserve(spg_stream *stream, size_t size, void **bytes, int64_t timeout) {
+    int result = check_end(stream, SPG_STREAM_WRITER);
+    if (result < 0) return result;
+    if (!bytes || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
+    if (size > stream->capacity) return SPG_ETOOBIG;
+    if (stream->ended) return SPG_ECLOSED;
+    result = wait_for(stream, size, timeout);
+    if (result < 0) return result;
+    stream->reserved = size;
+    *bytes = stream->ring + (stream->position & (stream->capacity - 1));
+    return 0;
+}
+
+int spg_stream_commit(spg_stream *stream, size_t size) {
+    int result = check_end(stream, SPG_STREAM_WRITER);
+    if (result < 0) return result;
+    if (size > stream->reserved) return SPG_EINVAL;
+    stream->reserved = 0;
+    stream->position += size;
+    if (size > 0) publish(stream);
+    return 0;
+}
+
+/* As much as there is room for, at least one byte. */
+static int write_some(spg_stream *stream, const char *bytes, size_t count, int64_t timeout) {
+    int result = wait_for(stream, 1, timeout);
+    if (result < 0) return result;
+    uint64_t room = available(stream, count);
+    if (room == UINT64_MAX) return SPG_ECORRUPT;
+    if (room < count) count = (size_t)room;
+    memcpy(stream->ring + (stream->position & (stream->capacity - 1)), bytes, count);
+    stream->position += count;
+    publish(stream);
+    return (int)count;
+}
+
+/* The deadline is of the whole, so it is fixed before the first wait. */
+int spg_stream_write(spg_stream *stream, const void *bytes, size_t count, int64_t timeout) {
+    int result = check_end(stream, SPG_STREAM_WRITER);
+    if (result < 0) return result;
+    if ((!bytes && count) || count > INT_MAX || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
+    if (stream->ended) return SPG_ECLOSED;
+    stream->reserved = 0;
+    size_t done = 0;
+    int64_t deadline = timeout > 0 ? spg__deadline(spg__clock_monotonic(), timeout) : 0;
+    while (done < count) {
+        int64_t left = timeout;
+        if (timeout > 0 && done > 0) left = deadline - spg__clock_monotonic();
+        if (left < 0 && timeout > 0) left = 0;
+        result = write_some(stream, (const char *)bytes + done, count - done, left);
+        if (result < 0) return done > 0 ? (int)done : result;
+        done += (size_t)result;
+    }
+    return (int)done;
+}
+
+int spg_stream_end(spg_stream *stream) {
+    int result = check_end(stream, SPG_STREAM_WRITER);
+    if (result < 0) return result;
+    if (!stream->ended) spg__stream_leave(stream);
+    stream->ended = true;
+    return 0;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+int spg_stream_peek(spg_stream *stream, const void **bytes, int64_t timeout) {
+    int result = check_end(stream, SPG_STREAM_READER);
+    if (result < 0) return result;
+    if (!bytes || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
+    result = wait_for(stream, 1, timeout);
+    if (result == SPG_ECLOSED) return 0;
+    if (result < 0) return result;
+    *bytes = stream->ring + (stream->position & (stream->capacity - 1));
+    return (int)(stream->other - stream->position);
+}
+
+int spg_stream_consume(spg_stream *stream, size_t size) {
+    int result = check_end(stream, SPG_STREAM_READER);
+    if (result < 0) return result;
+    if (size > stream->other - stream->position) return SPG_EINVAL;
+    stream->position += size;
+    if (size > 0) publish(stream);
+    return 0;
+}
+
+int spg_stream_read(spg_stream *stream, void *bytes, size_t count, int64_t timeout) {
+    const void *found;
+    if (!bytes && count) return SPG_EINVAL;
+    int there = spg_stream_peek(stream, &found, timeout);
+    if (there <= 0) return there;
+    if ((size_t)there < count) count = (size_t)there;
+    memcpy(bytes, found, count);
+    spg_stream_consume(stream, count);
+    return (int)count;
+}
+
+size_t spg_stream_capacity(const spg_stream *stream) {
+    return (size_t)stream->capacity;
+}

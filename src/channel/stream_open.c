@@ -1,0 +1,216 @@
+/* stream_open.c: how a stream comes and goes.
+ *
+ * Everything here happens under the domain's lock, so that taking an end, finding a conversation
+ * over, removing its file and making a new one are never at once with each other.
+ *
+ * Death: before the file is linked, nothing. After, before the end is taken: a stream with nobody,
+ * whose ends the next openers take. After: an end whose owner is dead. While closing, before the
+ * file is removed: a stream that is over, which the next opener or a collector removes.
+ *
+ * Global state: the list of open streams, under the process lock. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "channel/stream.h"
+#include "node/self.h"
+
+static const uint64_t capacity_max = (uint64_t)1 << 30;
+
+static struct spg__link *open_streams;
+
+static bool is_finished(enum spg__end_state state) {
+    return state == SPG__END_GONE || state == SPG__END_DEAD;
+}
+
+/* Bytes of a writer that ended wait for a reader; those of one that died, when nobody has come, only
+ * until the name is wanted again. */
+bool spg__stream_is_over(const struct spg__domain *domain, const struct spg__stream_shared *shared) {
+    enum spg__end_state writer = spg__end_state(domain, &shared->writer);
+    enum spg__end_state reader = spg__end_state(domain, &shared->reader);
+    if (writer == SPG__END_DEAD && reader == SPG__END_NOBODY) return true;
+    if (writer == SPG__END_NOBODY && is_finished(reader)) return true;
+    return is_finished(writer) && is_finished(reader);
+}
+
+/* ---- mapping --------------------------------------------------------------------------------- */
+
+static int map(spg_stream *stream, spg__file file, const struct spg__channel_head *head) {
+    uint64_t page = spg__page_size();
+    uint64_t capacity = head->geometry[0];
+    void *address;
+    if (!spg__is_power_of_two(capacity) || capacity < page || capacity > capacity_max ||
+        head->header.size != page + capacity) {
+        return spg__fail(SPG_ECORRUPT, "%.300s: capacity and size contradict each other",
+                         stream->file_name);
+    }
+    int result = spg__memory_map(&address, file, page, SPG__MEMORY_READ_WRITE, 0);
+    if (result < 0) return spg__fail_system(result, "cannot map %.300s", stream->file_name);
+    stream->shared = address;
+    result = spg__memory_map_ring(&address, file, page, (size_t)capacity);
+    if (result < 0) return spg__fail_system(result, "cannot map %.300s", stream->file_name);
+    stream->ring = address;
+    stream->capacity = capacity;
+    return 0;
+}
+
+static void unmap(spg_stream *stream) {
+    if (stream->shared) spg__memory_unmap(stream->shared, spg__page_size());
+    if (stream->ring) spg__memory_unmap(stream->ring, 2 * (size_t)stream->capacity);
+    stream->shared = NULL;
+    stream->ring = NULL;
+}
+
+/* ---- opening, under the domain's lock -------------------------------------------------------- */
+
+/* SPG_EEXIST: somebody has it, or had it. */
+static int take_end(spg_stream *stream) {
+    bool writes = stream->end == SPG_STREAM_WRITER;
+    struct spg__end_shared *own = writes ? &stream->shared->writer : &stream->shared->reader;
+    struct spg__end_shared *other = writes ? &stream->shared->reader : &stream->shared->writer;
+    uint64_t nobody = 0;
+    uint64_t mine = stream->node->number << SPG__END_SHIFT;
+    /* pairs: stream.owner */
+    if (!spg__cas_acq_rel_64(&own->owner, &nobody, mine)) return SPG_EEXIST;
+    stream->position = 0;
+    stream->other = writes ? 0 : spg__load_acquire_64(&other->position); /* pairs: stream.written */
+    return stream->other <= stream->capacity ? 0 : SPG_ECORRUPT;
+}
+
+static int open_file(spg_stream *stream, const spg_stream_options *options) {
+    const struct spg__domain *domain = &stream->node->domain;
+    struct spg__channel_head head;
+    spg__file file;
+    int result = spg__channel_open(domain, stream->file_name, &spg__kind_of_stream, &file, &head);
+    if (result == SPG_ENOENT) {
+        memset(&head, 0, sizeof head);
+        head.geometry[0] = options->capacity;
+        head.header.size = spg__page_size() + options->capacity;
+        result = spg__channel_make(domain, stream->file_name, &spg__kind_of_stream, options->mode,
+                                   &head, &file);
+    }
+    if (result < 0) return result;
+    result = spg__file_facts(file, &stream->facts);
+    if (result < 0) spg__fail_system(result, "%.300s", stream->file_name);
+    else result = map(stream, file, &head);
+    spg__file_close(file);
+    return result;
+}
+
+static int taken(const spg_stream *stream, const char *name) {
+    return spg__fail(SPG_EEXIST, "stream %.220s has a %s already, or its last conversation is not over "
+                     "(samepage rm removes it)", name,
+                     stream->end == SPG_STREAM_WRITER ? "writer" : "reader");
+}
+
+static int open_locked(spg_stream *stream, const char *name, const spg_stream_options *options) {
+    const struct spg__domain *domain = &stream->node->domain;
+    int result = open_file(stream, options);
+    if (result == 0) result = take_end(stream);
+    if (result != SPG_EEXIST) return result;
+    if (!spg__stream_is_over(domain, stream->shared)) return taken(stream, name);
+    unmap(stream);
+    result = spg__file_unlink(domain->directory, stream->file_name);
+    if (result < 0) return spg__fail_system(result, "cannot replace %.300s", stream->file_name);
+    result = open_file(stream, options);
+    if (result == 0) result = take_end(stream);
+    return result == SPG_EEXIST ? taken(stream, name) : result;
+}
+
+/* ---- open ------------------------------------------------------------------------------------ */
+
+static int read_options(spg_stream_options *options, const spg_stream_options *given) {
+    *options = (spg_stream_options)SPG_STREAM_OPTIONS;
+    if (given && given->struct_size != sizeof *given) {
+        return spg__fail(SPG_EINVAL, "spg_stream_options: struct_size is %u where %zu was expected; begin "
+                         "with SPG_STREAM_OPTIONS", given->struct_size, sizeof *given);
+    }
+    if (given) *options = *given;
+    if (options->mode == 0) options->mode = 0600;
+    if (options->mode & ~0666u || options->capacity > capacity_max) {
+        return spg__fail(SPG_EINVAL, "spg_stream_options: mode %#o or a capacity of %llu bytes cannot be",
+                         options->mode, (unsigned long long)options->capacity);
+    }
+    uint64_t capacity = spg__page_size();
+    while (capacity < options->capacity) capacity *= 2;
+    options->capacity = capacity;
+    return 0;
+}
+
+static int open_end(spg_stream *stream, const char *name, const spg_stream_options *options) {
+    spg__file lock;
+    int result = spg__channel_file_name(stream->file_name, name, &spg__kind_of_stream);
+    if (result < 0) return result;
+    result = spg__domain_lock(&stream->node->domain, &lock);
+    if (result < 0) return result;
+    result = open_locked(stream, name, options);
+    spg__domain_unlock(lock);
+    return result;
+}
+
+int spg_stream_open(spg_stream **out, spg_node *node, const char *name, int end,
+                    const spg_stream_options *given) {
+    spg_stream_options options;
+    if (!out || (end != SPG_STREAM_WRITER && end != SPG_STREAM_READER)) {
+        return spg__fail(SPG_EINVAL, "spg_stream_open: out is NULL, or end is neither writer nor reader");
+    }
+    int result = read_options(&options, given);
+    if (result == 0) result = spg__node_resolve(&node);
+    if (result < 0) return result;
+    spg_stream *stream = calloc(1, sizeof *stream);
+    if (!stream) return spg__fail(SPG_ENOMEM, "no memory for a stream's handle");
+    stream->node = node;
+    stream->end = end;
+    stream->incarnation = spg__incarnation();
+    spg__barrier_register();
+    result = open_end(stream, name, &options);
+    if (result < 0) {
+        unmap(stream);
+        free(stream);
+        return result;
+    }
+    spg__process_lock();
+    spg__list_push(&open_streams, &stream->link);
+    spg__process_unlock();
+    *out = stream;
+    return 0;
+}
+
+/* ---- close ----------------------------------------------------------------------------------- */
+
+/* Does the name still stand for the file we have mapped? */
+static bool is_still_named(const spg_stream *stream) {
+    struct spg__file_facts facts;
+    spg__file file;
+    if (spg__file_open(&file, stream->node->domain.directory, stream->file_name, SPG__FILE_READ) < 0) {
+        return false;
+    }
+    bool same = spg__file_facts(file, &facts) == 0 && facts.device == stream->facts.device &&
+                facts.number == stream->facts.number;
+    spg__file_close(file);
+    return same;
+}
+
+static void leave(spg_stream *stream) {
+    spg__file lock;
+    const struct spg__domain *domain = &stream->node->domain;
+    if (!stream->ended) spg__stream_leave(stream);
+    if (spg__domain_lock(domain, &lock) < 0) return;
+    if (spg__stream_is_over(domain, stream->shared) && is_still_named(stream)) {
+        spg__file_unlink(domain->directory, stream->file_name);
+    }
+    spg__domain_unlock(lock);
+}
+
+int spg_stream_close(spg_stream *stream) {
+    if (!stream) return 0;
+    spg__process_lock();
+    bool found = spg__list_remove(&open_streams, &stream->link);
+    spg__process_unlock();
+    if (!found) return spg__fail(SPG_EINVAL, "spg_stream_close: not an open stream (closed twice?)");
+    if (stream->incarnation == spg__incarnation()) leave(stream);
+    unmap(stream);
+    free(stream);
+    return 0;
+}
