@@ -80,8 +80,8 @@ SPG_API const char *spg_error_text(int error);
 /* What the last failed cold call of this thread was about: what was tried, on which name, the
  * system's reason, what to do. Cold calls are those that open, create, close, list or check; a call
  * that only waits (SPG_EAGAIN, SPG_ETIMEDOUT) leaves the text alone. Empty if nothing failed yet.
- * The text belongs to the thread and stands until its next failed call; a fork child has its
- * parent's text. */
+ * The text belongs to the thread and stands until its next cold call: one that succeeds may have met
+ * failures on its way. A fork child has its parent's text. */
 SPG_API const char *spg_error_detail(void);
 
 /* The version of the library that runs, "0.1.0"; the macros above are the one compiled against. */

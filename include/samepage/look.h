@@ -44,10 +44,11 @@ typedef int spg_domain_visitor(void *context, const spg_domain_entry *entry);
 SPG_API SPG_MUST_USE int spg_domain_list(const char *domain, spg_domain_visitor *visit,
                                          void *context);
 
-/* The path of a domain as these calls understand it, copied into `path`. SPG_ETOOBIG. */
+/* The path of a domain as these calls understand it, copied into `path`. SPG_ETOOBIG, SPG_EINVAL. */
 SPG_API int spg_domain_path(const char *domain, char *path, size_t size);
 
 enum spg_finding_weight {
+    SPG_FINDING_UNSEEN = 0, /* could not be looked at: no permission, no descriptors, no memory */
     SPG_FINDING_LEFT = 1,  /* left by the dead; spg_collect removes it */
     SPG_FINDING_DAMAGE = 2 /* cannot be right; Samepage never writes this */
 };

@@ -5,7 +5,8 @@
  *   posix:/frames        POSIX shared memory; the slash may be left out
  *   sysv:0x5eed          System V, by key (decimal or hexadecimal, not 0)
  *   sysv:/etc/hosts#7    System V, by ftok of a file and a number from 1 to 255
- *   sysv:private         System V without a key; spg_segment_name gives sysv:id=N, to open it by
+ *   sysv:private         System V that nobody finds by chance; spg_segment_name gives what to open it
+ *                        by: sysv:id=N (bare), or an unused key (managed)
  *   file:/data/index     a file
  *   memfd:label          no name in the system: pass the descriptor, or fork
  *   anonymous:           no name and no descriptor: fork
@@ -15,8 +16,13 @@
  * they are opened; spg_segment_address and spg_segment_size speak of the caller's bytes after it.
  *
  * A segment of the kinds posix and file, and a managed one of any kind, is complete before it has a
- * name: nobody opens half of it, and a creator that dies at any point leaves nothing. Every page is
- * reserved when it is created: if there is no room, create says so, and no later access fails.
+ * name: nobody opens half of it, and what a creator leaves that dies half-way does not hinder the
+ * next. Every page is reserved when it is created: if there is no room, create says so, and no later
+ * access fails.
+ *
+ * Where something is needed of the domain's lock (managed segments with a name: create, open for
+ * writing, close a temporary one, unlink) a call may wait up to five seconds for a process that is
+ * stopped while it holds it.
  *
  * Fork: a child has its parent's mappings (copy-on-write ones privately) and may go on using the
  * handle; closing it there closes the child's mapping. */
@@ -41,13 +47,16 @@ enum spg_segment_profile { SPG_BARE = 0, SPG_MANAGED = 1 };
 
 enum spg_segment_lifetime {
     SPG_KEEP = 0,     /* stays until spg_segment_unlink, or the machine stops */
-    SPG_TEMPORARY = 1 /* managed only: removed when the last holder closes it or dies */
+    SPG_TEMPORARY = 1 /* managed, with a name: removed when the last who has it open for writing
+                         closes it. If that one dies, whoever wants the name next removes it, or
+                         spg_collect; for them it is not there any more */
 };
 
 enum spg_huge_pages {
     SPG_HUGE_NONE = 0,
     SPG_HUGE_TRANSPARENT = 1, /* ask the kernel for them; it may not follow */
-    SPG_HUGE_2M = 2,          /* explicit; memfd, anonymous, sysv; the size must be a multiple */
+    SPG_HUGE_2M = 2,          /* explicit; memfd, anonymous, sysv; the size, with the header of a
+                                 managed one, must be a multiple */
     SPG_HUGE_1G = 3
 };
 
@@ -60,6 +69,12 @@ enum spg_seals {
 };
 
 enum { SPG_NUMA_ANY = -1, SPG_SEGMENT_NAME_MAX = 4095, SPG_SEGMENT_TYPE_MAX = 47 };
+
+/* Fills the bytes of a segment that is being made: the place to initialise locks, so that nobody
+ * finds them half-made and it does not matter who was first. Returns 0, or a negative result, which
+ * the create call returns after undoing everything. It must not create, open, close or unlink
+ * managed segments. */
+typedef int spg_segment_preparer(void *context, void *bytes, size_t size);
 
 typedef struct spg_segment_options {
     uint32_t struct_size; /* sizeof(spg_segment_options) */
@@ -75,10 +90,13 @@ typedef struct spg_segment_options {
     int32_t numa_node;    /* create: put the pages on this node. Default SPG_NUMA_ANY */
     uint32_t seals;       /* memfd, create: enum spg_seals, set when it is complete. Default 0 */
     const char *type;     /* managed: what is inside, at most 47 bytes; must agree. Default: any */
+    spg_segment_preparer *prepare; /* create: fills the caller's bytes before anybody else can see
+                             them (sysv, bare: others can). Default: they are zero */
+    void *context;        /* given to `prepare` */
 } spg_segment_options;
 
 #define SPG_SEGMENT_OPTIONS                                                                        \
-    { sizeof(spg_segment_options), 0600, 0, 0, 1, 0, 0, 0, 0, 0, SPG_NUMA_ANY, 0, NULL }
+    { sizeof(spg_segment_options), 0600, 0, 0, 1, 0, 0, 0, 0, 0, SPG_NUMA_ANY, 0, NULL, NULL, NULL }
 
 /* Makes a segment and maps it for reading and writing.
  *   out   receives the handle; untouched on failure
@@ -88,16 +106,18 @@ typedef struct spg_segment_options {
  * SPG_ENOTSUP (the option is not for this kind), SPG_ESYSTEM; not exclusive and there: what open
  * returns, and SPG_ETOOBIG if it is smaller than asked for. Managed: also what spg_node_open may,
  * and SPG_ETIMEDOUT (a stopped process holds the domain's lock for five seconds).
- * Callable by any threads at once; of several creators of one name one wins. Does not wait for
- * others otherwise. A caller that dies inside leaves nothing, or the complete segment; except sysv,
- * bare: the kernel names it first, its pages are zero. */
+ * Callable by any threads at once; of several creators of one name one wins. A caller that dies
+ * inside leaves nothing that is in anybody's way, or the complete segment; except sysv, bare: the
+ * kernel names it first, its pages are zero. (Where a file system has no unnamed files, a dead creator
+ * can leave NAME.new, which the next creator of the name removes.) */
 SPG_API SPG_MUST_USE int spg_segment_create(spg_segment **out, const char *name, size_t size,
                                             const spg_segment_options *options);
 
 /* Maps a segment that exists, whole. For managed ones the header is checked first, and this process
  * is entered as a holder (not with SPG_READ_ONLY or SPG_COPY_ON_WRITE, which write nothing).
  * Returns 0, or SPG_ENOENT, SPG_EINVAL, SPG_EPERM, SPG_ENOMEM, SPG_EMFILE, SPG_ENOTSUP (memfd and
- * anonymous have no name), SPG_ESYSTEM; managed: SPG_ETYPE (not managed, or another type),
+ * anonymous have no name), SPG_ETYPE (no bytes, or no file that can be mapped), SPG_ESYSTEM; managed:
+ * SPG_ETYPE (also: not managed, or another type),
  * SPG_EVERSION, SPG_ECORRUPT, SPG_EDOMAIN, SPG_EFULL (496 holders), and as create.
  * Callable by any threads at once. */
 SPG_API SPG_MUST_USE int spg_segment_open(spg_segment **out, const char *name,
@@ -117,7 +137,8 @@ SPG_API SPG_MUST_USE int spg_segment_send(const spg_segment *segment, int socket
 
 /* Receives a segment sent by spg_segment_send and maps it. More than one descriptor, or none, is
  * refused, and all are closed.
- * Returns as spg_segment_open_fd; SPG_ECLOSED (the other side is gone), SPG_EAGAIN. */
+ * Returns as spg_segment_open_fd; SPG_ECLOSED (the other side is gone), SPG_EAGAIN (a non-blocking
+ * socket is empty), SPG_EINVAL (not exactly one descriptor), SPG_ETYPE (not from spg_segment_send). */
 SPG_API SPG_MUST_USE int spg_segment_receive(spg_segment **out, int socket,
                                              const spg_segment_options *options);
 
@@ -127,8 +148,8 @@ SPG_API void *spg_segment_address(const spg_segment *segment);
 /* How many bytes the caller has, exactly, as mapped here. */
 SPG_API size_t spg_segment_size(const spg_segment *segment);
 
-/* Its name, in the form spg_segment_open takes; for sysv:private that is sysv:id=N. The text lives
- * as long as the handle. */
+/* Its name, in the form spg_segment_open takes, if its kind has names. The text lives as long as the
+ * handle. */
 SPG_API const char *spg_segment_name(const spg_segment *segment);
 
 /* The descriptor, which stays the segment's: do not close it. SPG_ENOTSUP for sysv, anonymous. */
@@ -138,13 +159,14 @@ SPG_API int spg_segment_fd(const spg_segment *segment);
  * what others have grown. The address may change. Segments do not shrink: other processes would die
  * of it.
  * Returns 0, SPG_ENOTSUP (sysv, anonymous, explicit huge pages), SPG_EPERM (not mapped for writing,
- * or sealed), SPG_ENOSPC and SPG_ENOMEM (nothing has changed), SPG_ETOOBIG (smaller than it is),
+ * or sealed), SPG_ENOSPC (nothing has changed), SPG_ENOMEM (this mapping has not changed; the segment
+ * may have grown), SPG_ETOOBIG (smaller than it is),
  * SPG_ECORRUPT (it was cut behind our back), SPG_EINVAL, SPG_ESYSTEM. No other call on this handle
  * may run at the same time. A caller that dies inside has grown it or not. */
 SPG_API SPG_MUST_USE int spg_segment_resize(spg_segment *segment, size_t size);
 
 /* Adds seals (enum spg_seals); memfd only. Returns 0, SPG_ENOTSUP, SPG_EPERM (sealed against it, or
- * SPG_SEAL_WRITE while somebody maps it for writing), SPG_EINVAL. */
+ * SPG_SEAL_WRITE while somebody maps it for writing, or adopted and no memfd), SPG_EINVAL. */
 SPG_API SPG_MUST_USE int spg_segment_seal(spg_segment *segment, unsigned seals);
 
 /* Unmaps it and frees the handle; the memory lives as long as its name or another mapping. The last
@@ -153,7 +175,8 @@ SPG_API SPG_MUST_USE int spg_segment_seal(spg_segment *segment, unsigned seals);
 SPG_API int spg_segment_close(spg_segment *segment);
 
 /* Takes the name away. Those who have it mapped keep it.
- * Returns 0, SPG_ENOENT, SPG_EPERM, SPG_EINVAL, SPG_ENOTSUP (memfd, anonymous), SPG_ESYSTEM. */
+ * Returns 0, SPG_ENOENT, SPG_EPERM, SPG_EINVAL, SPG_ENOTSUP (memfd, anonymous), SPG_ETIMEDOUT,
+ * SPG_ESYSTEM. */
 SPG_API int spg_segment_unlink(const char *name);
 
 #ifdef __cplusplus

@@ -17,10 +17,11 @@
  *
  * Waiting. Every wait takes a timeout (base.h). A wait for something that a process holds looks
  * after that process every 20 milliseconds. Signals do not end a wait. Uncontended calls make no
- * system call.
+ * system call; the one that ends a barrier's round makes one.
  *
  * Bad memory. A struct that was never initialised or was overwritten gives SPG_ECORRUPT; NULL or a
- * misaligned address SPG_EINVAL. No call crashes, loops for ever or writes outside the struct.
+ * misaligned address SPG_EINVAL. No call crashes, writes outside the struct, or takes longer than
+ * the wait that was asked for: with SPG_FOREVER, on words that mean "wait", that is for ever.
  *
  * Order. Taking (lock, wait) acquires what the matching release (unlock, post, signal, set) made
  * visible; nothing else is promised. All calls may be made by any number of threads and processes
@@ -82,15 +83,16 @@ SPG_API SPG_MUST_USE int spg_rwlock_init(spg_rwlock *lock);
  * a writer waiting in between. */
 SPG_API SPG_MUST_USE int spg_rwlock_lock_read(spg_rwlock *lock, int64_t timeout);
 
-/* Takes the whole. Returns as spg_mutex_lock, SPG_EOWNERDEAD taken. A thread that holds a share
- * waits for itself. */
+/* Takes the whole. Returns as spg_mutex_lock, SPG_EOWNERDEAD taken; but a thread that holds it, or a
+ * share of it, waits for itself. */
 SPG_API SPG_MUST_USE int spg_rwlock_lock_write(spg_rwlock *lock, int64_t timeout);
 
 /* As spg_mutex_recovered, for the writer. */
 SPG_API int spg_rwlock_recovered(spg_rwlock *lock);
 
 /* Gives back the whole if this process holds it, otherwise a share. Wakes all waiters. Releases.
- * Returns 0, SPG_EPERM (this process holds neither), SPG_ECORRUPT, SPG_EINVAL. Does not wait. */
+ * Returns 0, SPG_EPERM (this process holds neither), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. Does not
+ * wait. */
 SPG_API int spg_rwlock_unlock(spg_rwlock *lock);
 
 /* ---- semaphore ------------------------------------------------------------------------------- */
@@ -117,10 +119,11 @@ SPG_API SPG_MUST_USE int spg_semaphore_init_owned(spg_semaphore *semaphore, uint
 SPG_API SPG_MUST_USE int spg_semaphore_wait(spg_semaphore *semaphore, int64_t timeout);
 
 /* Gives one and wakes the waiters, which then race for it: waking only one would lose the wake-up
- * if that one died. Releases. Giving and waking are one step: a caller that dies inside has done
- * both or neither. Does not wait.
+ * if that one died. Releases. Plain: giving and waking are one step, and a caller that dies inside has
+ * done both or neither. Owned: if it dies in between, the waiters look within 20 milliseconds. Does
+ * not wait.
  * Returns 0, SPG_EFULL (the largest value is reached), SPG_EPERM (owned, and this process holds
- * none), SPG_ECORRUPT, SPG_EINVAL. */
+ * none), SPG_EDOMAIN (owned), SPG_ECORRUPT, SPG_EINVAL. */
 SPG_API int spg_semaphore_post(spg_semaphore *semaphore);
 
 /* How many can be taken now: a hint, old when it arrives. Permits of the dead count as taken.
@@ -185,9 +188,11 @@ SPG_API SPG_MUST_USE int spg_barrier_init(spg_barrier *barrier, uint32_t members
 /* Arrives and waits for the others.
  * Returns 0; 1: the last to arrive; SPG_EPEERDEAD: a member's process died, so this round is over
  * and the place is free: all who wait get this, and the next round is complete when a new member
- * has come; SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any more; SPG_EFULL (the members are others),
+ * has come (one that comes before the death is noticed takes the place in this round, which then ends
+ * well); SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any more; SPG_EFULL (the members are others),
  * SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread that ends without spg_barrier_leave stays a
- * member as long as its process lives. */
+ * member as long as its process lives. A process stopped inside a call can hold up the others beyond
+ * their deadline. */
 SPG_API SPG_MUST_USE int spg_barrier_wait(spg_barrier *barrier, int64_t timeout);
 
 /* Gives this thread's place to whoever waits next. Returns 0, SPG_EPERM (not a member),

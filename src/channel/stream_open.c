@@ -139,13 +139,13 @@ static int read_options(spg_stream_options *options, const spg_stream_options *g
 }
 
 static int open_end(spg_stream *stream, const char *name, const spg_stream_options *options) {
-    spg__file lock;
+    struct spg__domain_lock lock;
     int result = spg__channel_file_name(stream->file_name, name, &spg__kind_of_stream);
     if (result < 0) return result;
     result = spg__domain_lock(&stream->node->domain, &lock);
     if (result < 0) return result;
     result = open_locked(stream, name, options);
-    spg__domain_unlock(lock);
+    spg__domain_unlock(&lock);
     return result;
 }
 
@@ -193,14 +193,14 @@ static bool is_still_named(const spg_stream *stream) {
 }
 
 static void leave(spg_stream *stream) {
-    spg__file lock;
+    struct spg__domain_lock lock;
     const struct spg__domain *domain = &stream->node->domain;
     if (!stream->ended) spg__stream_leave(stream);
     if (spg__domain_lock(domain, &lock) < 0) return;
     if (spg__stream_is_over(domain, stream->shared) && is_still_named(stream)) {
         spg__file_unlink(domain->directory, stream->file_name);
     }
-    spg__domain_unlock(lock);
+    spg__domain_unlock(&lock);
 }
 
 int spg_stream_close(spg_stream *stream) {

@@ -85,6 +85,9 @@ static void check_holders(struct audit *audit, const struct spg__found *found) {
 static void check_found(struct audit *audit, const struct spg__found *found) {
     if (found->half_made) {
         found_out(audit, SPG_FINDING_LEFT, found->text, "it is under construction");
+    } else if (found->trouble == SPG_EPERM || found->trouble == SPG_EMFILE ||
+               found->trouble == SPG_ENOMEM) {
+        found_out(audit, SPG_FINDING_UNSEEN, found->text, "%s", spg_error_detail());
     } else if (found->trouble) {
         found_out(audit, SPG_FINDING_DAMAGE, found->text, "%s", spg_error_detail());
     } else if (found->head.header.domain != audit->domain->number) {

@@ -84,7 +84,7 @@ static int collect_name(void *context, const char *name) {
 int spg_collect(const char *path, spg_collected *collected) {
     struct spg__domain domain;
     spg_collected count = {0};
-    spg__file lock;
+    struct spg__domain_lock lock;
     int result = spg__domain_open(&domain, path, 0, SPG__DOMAIN_TIDY);
     if (result < 0) return result;
     struct collection collection = {&domain, &count};
@@ -92,7 +92,7 @@ int spg_collect(const char *path, spg_collected *collected) {
     result = spg__domain_lock(&domain, &lock);
     if (result == 0) {
         result = spg__directory_each(domain.directory, collect_name, &collection);
-        spg__domain_unlock(lock);
+        spg__domain_unlock(&lock);
     }
     spg__domain_close(&domain);
     if (collected) *collected = count;

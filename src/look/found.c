@@ -46,7 +46,7 @@ static int attach_sysv(struct spg__found *found, bool writable) {
     found->room = facts.size;
     found->mode = facts.mode & 0666;
     found->user = facts.user;
-    found->half_made = (facts.mode & SPG__UNDER_CONSTRUCTION) != 0;
+    found->half_made = spg__sysv_is_half_made(&facts);
     if (found->half_made) return spg__fail(SPG_EAGAIN, "%.300s is under construction", found->text);
     if (facts.size < SPG__MANAGED_HEADER) {
         return spg__fail(SPG_ETYPE, "%.300s is no managed segment: it has no room for a header",
@@ -56,6 +56,15 @@ static int attach_sysv(struct spg__found *found, bool writable) {
     if (result < 0) return spg__fail_system(result, "%.300s", found->text);
     found->map = address;
     return 0;
+}
+
+static int map_head(struct spg__found *found, bool writable) {
+    switch (found->name.kind) {
+    case SPG__SYSV: return attach_sysv(found, writable);
+    case SPG__POSIX:
+    case SPG__FILE: return map_file(found, writable);
+    default: return spg__fail(SPG_EINVAL, "%.300s has no name in the system to find it by", found->text);
+    }
 }
 
 static int judge_head(struct spg__found *found) {
@@ -77,10 +86,7 @@ void spg__found_open(struct spg__found *found, const char *text, bool writable) 
     found->sysv_id = -1;
     strncpy(found->text, text, sizeof found->text - 1);
     int result = spg__segment_name_parse(&found->name, text);
-    if (result == 0) {
-        result = found->name.kind == SPG__SYSV ? attach_sysv(found, writable)
-                                               : map_file(found, writable);
-    }
+    if (result == 0) result = map_head(found, writable);
     if (result == 0) result = judge_head(found);
     found->trouble = result;
 }

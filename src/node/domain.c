@@ -5,13 +5,17 @@
  * at once race on the link, and the loser opens the winner's file.
  *
  * What is trusted: the directory must belong to us or to root and not be writable for strangers;
- * the bytes of the table are checked before the first use, and its size before each later one. */
+ * the bytes of the table are checked before the first use, and its size before each later one.
+ *
+ * Global state: the list of domain locks that this process holds, under the process lock. */
 #include "node/domain.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+
+static struct spg__link *held_locks;
 
 enum { LOCK_OF_NAMES = 2, LOCK_TRIES = 500, LOCK_PAUSE_NS = 10 * 1000 * 1000 };
 
@@ -202,23 +206,44 @@ static void pause_a_moment(void) {
     spg__wait(&never_woken, 0, LOCK_PAUSE_NS);
 }
 
-int spg__domain_lock(const struct spg__domain *domain, spg__file *lock) {
-    int result = spg__file_open(lock, domain->directory, "nodes", SPG__FILE_READ_WRITE);
+/* Opened and put on the list as one step for forks: a child that shares the opening must know it, or
+ * it would keep the lock from everybody for as long as it lives. */
+static int open_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
+    spg__process_lock();
+    int result = spg__file_open(&lock->file, domain->directory, "nodes", SPG__FILE_READ_WRITE);
+    if (result == 0) spg__list_push(&held_locks, &lock->link);
+    spg__process_unlock();
+    return result;
+}
+
+void spg__domain_unlock(struct spg__domain_lock *lock) {
+    spg__lock_release(lock->file, LOCK_OF_NAMES);
+    spg__process_lock();
+    spg__list_remove(&held_locks, &lock->link);
+    spg__process_unlock();
+    spg__file_close(lock->file);
+}
+
+void spg__domain_locks_drop(void) {
+    for (struct spg__link *link = held_locks; link; link = link->next) {
+        spg__file_close(((struct spg__domain_lock *)link)->file);
+    }
+    held_locks = NULL;
+}
+
+int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
+    int result = open_lock(domain, lock);
     if (result < 0) return spg__fail_system(result, "cannot open %s/nodes", domain->path);
     for (int i = 0; i < LOCK_TRIES; i++) {
-        result = spg__lock_try(*lock, LOCK_OF_NAMES);
+        result = spg__lock_try(lock->file, LOCK_OF_NAMES);
         if (result != SPG_EAGAIN) break;
         pause_a_moment();
     }
     if (result == 0) return 0;
-    spg__file_close(*lock);
+    spg__domain_unlock(lock);
     if (result == SPG_EAGAIN) {
         return spg__fail(SPG_ETIMEDOUT, "domain %s is locked by another process for five seconds: is one "
                          "stopped while it opens or closes a segment?", domain->path);
     }
     return spg__fail_system(result, "cannot lock %s/nodes", domain->path);
-}
-
-void spg__domain_unlock(spg__file lock) {
-    spg__file_close(lock);
 }

@@ -2,6 +2,7 @@
 #ifndef SPG_NODE_DOMAIN_H
 #define SPG_NODE_DOMAIN_H
 
+#include "base/list.h"
 #include "node/table.h"
 #include "platform/new_file.h"
 
@@ -36,9 +37,17 @@ int spg__domain_check(const struct spg__domain *domain);
 int spg__domain_alive(const struct spg__domain *domain, uint64_t number);
 
 /* The domain's one lock for steps that name or remove things; freed by the kernel if its holder
- * dies. Waits up to five seconds: SPG_ETIMEDOUT. `lock` is an opening of its own, so that threads
- * exclude each other too. */
-int spg__domain_lock(const struct spg__domain *domain, spg__file *lock);
-void spg__domain_unlock(spg__file lock);
+ * dies. An opening of its own, so that threads exclude each other too. */
+struct spg__domain_lock {
+    struct spg__link link; /* first: all that this process holds; under the process lock */
+    spg__file file;
+};
+
+/* Waits up to five seconds: SPG_ETIMEDOUT. */
+int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *lock);
+void spg__domain_unlock(struct spg__domain_lock *lock);
+
+/* In a fork child, before anything else: closes what it inherited of its parent's locks. */
+void spg__domain_locks_drop(void);
 
 #endif

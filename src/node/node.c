@@ -27,18 +27,6 @@ static int read_options(spg_node_options *options, const spg_node_options *given
     return 0;
 }
 
-static int join(spg_node *node, const spg_node_options *options) {
-    int result = spg__domain_open(&node->domain, options->domain, options->mode, SPG__DOMAIN_JOIN);
-    if (result < 0) return result;
-    result = spg__place_take(&node->domain, options->name, &node->number);
-    if (result == 0) {
-        result = spg__node_enlist(node);
-        if (result < 0) spg__place_leave(&node->domain, node->number);
-    }
-    if (result < 0) spg__domain_close(&node->domain);
-    return result;
-}
-
 int spg_node_open(spg_node **out, const spg_node_options *given) {
     spg_node_options options;
     if (!out) return spg__fail(SPG_EINVAL, "spg_node_open: out is NULL");
@@ -46,7 +34,7 @@ int spg_node_open(spg_node **out, const spg_node_options *given) {
     if (result < 0) return result;
     spg_node *node = calloc(1, sizeof *node);
     if (!node) return spg__fail(SPG_ENOMEM, "no memory for a node");
-    result = join(node, &options);
+    result = spg__node_join(node, options.domain, options.mode, options.name);
     if (result < 0) {
         free(node);
         return result;

@@ -31,6 +31,7 @@ uint64_t spg__incarnation(void) {
 /* The inherited openings are closed; the handles stay in the list, to answer SPG_EFORKED and to be
  * closed. */
 static void drop_nodes_of_parent(void) {
+    spg__domain_locks_drop();
     for (struct spg__link *link = nodes; link; link = link->next) {
         spg_node *node = (spg_node *)link;
         spg__file_close(node->domain.nodes);
@@ -70,13 +71,25 @@ static int incarnate(void) {
     return 0;
 }
 
-int spg__node_enlist(spg_node *node) {
-    spg__process_lock();
+/* Under the process lock. */
+static int join(spg_node *node, const char *domain, uint32_t mode, const char *name) {
     int result = incarnate();
-    if (result == 0) {
-        node->incarnation = spg__incarnation();
-        spg__list_push(&nodes, &node->link);
+    if (result < 0) return result;
+    result = spg__domain_open(&node->domain, domain, mode, SPG__DOMAIN_JOIN);
+    if (result < 0) return result;
+    result = spg__place_take(&node->domain, name, &node->number);
+    if (result < 0) {
+        spg__domain_close(&node->domain);
+        return result;
     }
+    node->incarnation = spg__incarnation();
+    spg__list_push(&nodes, &node->link);
+    return 0;
+}
+
+int spg__node_join(spg_node *node, const char *domain, uint32_t mode, const char *name) {
+    spg__process_lock();
+    int result = join(node, domain, mode, name);
     spg__process_unlock();
     return result;
 }
@@ -92,17 +105,11 @@ bool spg__node_delist(spg_node *node) {
 static int make_default_node(void) {
     spg_node *node = calloc(1, sizeof *node);
     if (!node) return spg__fail(SPG_ENOMEM, "no memory for a node");
-    int result = spg__domain_open(&node->domain, NULL, 0700, SPG__DOMAIN_JOIN);
-    if (result == 0) {
-        result = spg__place_take(&node->domain, NULL, &node->number);
-        if (result < 0) spg__domain_close(&node->domain);
-    }
+    int result = join(node, NULL, 0700, NULL);
     if (result < 0) {
         free(node);
         return result;
     }
-    node->incarnation = spg__incarnation();
-    spg__list_push(&nodes, &node->link);
     default_node = node;
     struct spg__self *self = spg__self();
     spg__store_release_64(&self->number, node->number); /* pairs: self.number */

@@ -5,7 +5,7 @@
 #include "node/node.h"
 
 /* Lies in a page that every fork child finds zeroed, so a child never passes for its parent, however
- * it was forked. Both words are written under the process lock, `domain` first. */
+ * it was forked. Written under the process lock, `domain` last. */
 struct spg__self {
     spg__word64 number; /* of the default node; 0: none yet */
     spg__word64 domain; /* number of its domain */
@@ -30,8 +30,9 @@ bool spg__self_sees_dead(uint64_t number);
 /* Which process this is: changes with every fork. 0 if the page is not there yet. */
 uint64_t spg__incarnation(void);
 
-/* Every node of this process is in one list, so that a fork can drop them all. */
-int spg__node_enlist(spg_node *node);
+/* Opens a domain, takes a place in it, and enters the node in the process's list, as one step for
+ * forks: a child that shares the opening must know it. */
+int spg__node_join(spg_node *node, const char *domain, uint32_t mode, const char *name);
 bool spg__node_delist(spg_node *node);
 
 #endif

@@ -68,6 +68,9 @@ void spg__wake(spg__word32 *word, int count);
  * split: either nothing happened or both did. Full barrier. This is a store to shared memory. */
 void spg__add_and_wake(spg__word32 *word, uint32_t addend);
 
+/* The same, setting `bits` (1 to 2047) instead: however many do it at once, they are set. */
+void spg__set_and_wake(spg__word32 *word, uint32_t bits);
+
 enum { SPG__WAKE_ALL = INT32_MAX };
 
 /* A barrier on every processor that runs a process which has registered: as if each of them had made
@@ -101,7 +104,6 @@ int spg__file_open(spg__file *file, spg__file directory, const char *path,
                    enum spg__file_access access);
 int spg__directory_open(spg__file *directory, const char *path);
 int spg__directory_make(const char *path, uint32_t mode);
-int spg__directory_remove(const char *path);
 
 /* A new empty file without a name, in `directory`. SPG_ENOTSUP where the file system has none. */
 int spg__file_create_unnamed(spg__file *file, spg__file directory, const char *path);
@@ -119,7 +121,6 @@ int spg__file_set_size(spg__file file, uint64_t size);
 /* Makes the file `size` bytes long with every page of it allocated; never shrinks it. SPG_ENOSPC
  * leaves size and contents as they were. */
 int spg__file_reserve(spg__file file, uint64_t size);
-int spg__file_writable(spg__file file); /* 1 or 0: was it opened for writing? */
 /* Free bytes and all bytes of the file system on which `path` lies. */
 int spg__file_system_room(const char *path, uint64_t *free_bytes, uint64_t *all_bytes);
 
@@ -169,7 +170,6 @@ enum { SPG__SEAL_SHRINK = 1, SPG__SEAL_GROW = 2, SPG__SEAL_WRITE = 4, SPG__SEAL_
 
 int spg__memfd_create(spg__file *file, const char *label, size_t huge_page);
 int spg__file_seal(spg__file file, unsigned seals);
-int spg__file_seals(spg__file file); /* the seals it has; 0 where it can have none */
 
 /* ---- passing descriptors over a local socket ------------------------------------------------- */
 
@@ -198,6 +198,5 @@ int spg__sysv_detach(void *address);
 int spg__sysv_facts(int id, struct spg__sysv_facts *facts);
 int spg__sysv_set_mode(int id, uint32_t mode);
 int spg__sysv_remove(int id);
-int spg__sysv_each(int (*visit)(void *context, int id), void *context);
 
 #endif

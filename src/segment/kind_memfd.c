@@ -32,13 +32,18 @@ static int open_named(spg_segment *segment) {
     return no_name();
 }
 
+static bool is_named(const spg_segment *segment) {
+    (void)segment;
+    return false;
+}
+
 static int unlink_named(const struct spg__segment_name *name) {
     (void)name;
     return no_name();
 }
 
-const struct spg__segment_kind_calls spg__segment_memfd_calls = {create, commit, abandon, open_named,
-                                                                 unlink_named};
+const struct spg__segment_kind_calls spg__segment_memfd_calls = {create,     commit,   abandon,
+                                                                 open_named, is_named, unlink_named};
 
 /* ---- anonymous: the same without a descriptor ------------------------------------------------ */
 
@@ -60,4 +65,4 @@ static int commit_anonymous(spg_segment *segment) {
 }
 
 const struct spg__segment_kind_calls spg__segment_anonymous_calls = {
-    create_anonymous, commit_anonymous, spg__segment_unmap, open_named, unlink_named};
+    create_anonymous, commit_anonymous, spg__segment_unmap, open_named, is_named, unlink_named};

@@ -3,8 +3,9 @@
  * The kernel names a segment when it makes it, so it cannot be built before it has a name. A managed
  * one is made with the owner's execute bit, which means nothing for memory and says "under
  * construction" here; setting the final mode is the commit. All managed segments of a domain are
- * made and opened under the domain's lock, so whoever finds the bit while holding the lock has found
- * what a dead creator left, and removes it. A bare one is complete when the kernel has made it: its
+ * made and opened under the domain's lock, and are on its record before they are made: so whoever
+ * holds the lock and finds the bit on a segment that is on record has found what a dead creator
+ * left, and removes it. A stranger's segment is on no record and is left alone. A bare one is complete when the kernel has made it: its
  * pages are zero; reserving them comes after. */
 #include "base/error.h"
 #include "segment/segment.h"
@@ -29,14 +30,15 @@ static int find(const struct spg__segment_name *name, int *id) {
     return result < 0 ? result : spg__sysv_find(id, key);
 }
 
-/* Removes what a dead creator left under the name; for managed segments, under the domain's lock. */
-static int clear_dead_creation(const struct spg__segment_name *name) {
+/* Removes what a dead creator left under the name; under the domain's lock. */
+static int clear_dead_creation(const spg_segment *segment) {
     struct spg__sysv_facts facts;
     int id;
-    int result = find(name, &id);
+    if (!segment->was_on_record) return SPG_EEXIST;
+    int result = find(&segment->name, &id);
     if (result == 0) result = spg__sysv_facts(id, &facts);
     if (result < 0) return result == SPG_ENOENT ? 0 : result;
-    return facts.mode & SPG__UNDER_CONSTRUCTION ? spg__sysv_remove(id) : SPG_EEXIST;
+    return spg__sysv_is_half_made(&facts) ? spg__sysv_remove(id) : SPG_EEXIST;
 }
 
 static int make(spg_segment *segment, size_t total) {
@@ -52,7 +54,7 @@ static int make(spg_segment *segment, size_t total) {
     if (result < 0) return result;
     result = spg__sysv_create(&segment->sysv_id, key, total, mode, huge_page);
     if (result != SPG_EEXIST || !managed) return result;
-    result = clear_dead_creation(&segment->name);
+    result = clear_dead_creation(segment);
     if (result < 0) return result;
     return spg__sysv_create(&segment->sysv_id, key, total, mode, huge_page);
 }
@@ -91,7 +93,8 @@ static int open_named(spg_segment *segment) {
     struct spg__sysv_facts facts;
     int result = find(&segment->name, &segment->sysv_id);
     if (result == 0) result = spg__sysv_facts(segment->sysv_id, &facts);
-    if (result == 0 && facts.mode & SPG__UNDER_CONSTRUCTION && segment->options.profile == SPG_MANAGED) {
+    if (result == 0 && spg__sysv_is_half_made(&facts) &&
+        segment->options.profile == SPG_MANAGED) {
         spg__system_reason("shmctl", "its creator died, or is still at it");
         result = SPG_ENOENT;
     }
@@ -100,11 +103,17 @@ static int open_named(spg_segment *segment) {
     return result;
 }
 
+/* The key may stand for a younger segment by now. */
+static bool is_named(const spg_segment *segment) {
+    int id;
+    return find(&segment->name, &id) == 0 && id == segment->sysv_id;
+}
+
 static int unlink_named(const struct spg__segment_name *name) {
     int id;
     int result = find(name, &id);
     return result < 0 ? result : spg__sysv_remove(id);
 }
 
-const struct spg__segment_kind_calls spg__segment_sysv_calls = {create, commit, abandon, open_named,
-                                                                unlink_named};
+const struct spg__segment_kind_calls spg__segment_sysv_calls = {create,     commit,   abandon,
+                                                                open_named, is_named, unlink_named};

@@ -10,7 +10,8 @@
  *   a record without an object           the next creator uses it, a collector removes it
  *   sysv, under construction             the next creator removes it, a collector too
  *   an object with rows of the dead      they are taken out by whoever needs one or collects; if it
- *                                        is temporary and nobody is left, a collector removes it
+ *                                        is temporary and nobody is left, whoever wants the name
+ *                                        removes it, a collector too
  *
  * Global state: the list of open handles, under the process lock. */
 #include "segment/managed.h"
@@ -55,6 +56,14 @@ static bool has_record(const spg_segment *segment) {
            segment->name.kind != SPG__ANONYMOUS;
 }
 
+/* Opening comes below; creating needs it where a name is in the way. */
+static int open_locked(spg_segment *segment, spg_node *node);
+
+static void remove_object(const spg_segment *segment) {
+    if (segment->name.kind == SPG__SYSV) spg__sysv_remove(segment->sysv_id);
+    else spg__file_unlink(SPG__NO_FILE, segment->name.path);
+}
+
 /* ---- create ---------------------------------------------------------------------------------- */
 
 /* The bytes of the whole object, or why not. */
@@ -75,6 +84,16 @@ static int total_size(const spg_segment *segment, size_t size, size_t *total) {
     return 0;
 }
 
+static int prepare(const spg_segment *segment) {
+    const spg_segment_options *options = &segment->options;
+    if (!options->prepare) return 0;
+    int result = options->prepare(options->context, spg_segment_address(segment),
+                                  spg_segment_size(segment));
+    if (result >= 0) return 0;
+    return spg__fail(result, "%.300s was not made: what should prepare it returned %s",
+                     segment->name.text, spg_error_name(result));
+}
+
 static int build(spg_segment *segment, size_t total, spg_node *node) {
     const struct spg__segment_kind_calls *kind = spg__segment_kind_calls(segment->name.kind);
     char what[48];
@@ -86,7 +105,8 @@ static int build(spg_segment *segment, size_t total, spg_node *node) {
         segment->header = SPG__MANAGED_HEADER;
         spg__managed_init(segment, &node->domain, total);
     }
-    result = spg__segment_settle(segment);
+    result = prepare(segment);
+    if (result == 0) result = spg__segment_settle(segment);
     if (result == 0) {
         result = kind->commit(segment);
         if (result < 0) spg__segment_failed(segment, result, what);
@@ -109,23 +129,44 @@ static int choose_key(spg_segment *segment) {
     return 0;
 }
 
+/* Whoever had this temporary segment has died: its name is free, only not yet taken away. */
+static int clear_abandoned(const spg_segment *wanted, spg_node *node) {
+    spg_segment *found;
+    spg_segment_options options = SPG_SEGMENT_OPTIONS;
+    options.profile = SPG_MANAGED;
+    int result = spg__segment_new(&found, wanted->name.text, &options);
+    if (result < 0) return result;
+    result = open_locked(found, node);
+    if (result == 0) spg__managed_leave(found);
+    spg__segment_free(found);
+    return result == SPG_ENOENT ? 0 : SPG_EEXIST;
+}
+
+/* On record before it is made. A record that was there before speaks of what is there, if something
+ * is. */
+static int build_locked(spg_segment *segment, size_t total, spg_node *node) {
+    int record = spg__segment_record_make(&node->domain, segment->name.text);
+    if (record < 0) return spg__segment_failed(segment, record, "put on record");
+    segment->was_on_record = record == 1;
+    int result = build(segment, total, node);
+    if (result == SPG_EEXIST && record == 1 && clear_abandoned(segment, node) == 0) {
+        spg__segment_record_make(&node->domain, segment->name.text);
+        result = build(segment, total, node);
+    }
+    if (result < 0 && (record == 0 || result != SPG_EEXIST)) {
+        spg__segment_record_remove(&node->domain, segment->name.text);
+    }
+    return result;
+}
+
 static int build_on_record(spg_segment *segment, size_t total, spg_node *node) {
-    spg__file lock;
+    struct spg__domain_lock lock;
     int result = choose_key(segment);
     if (result < 0) return spg__segment_failed(segment, result, "choose a key for");
     result = spg__domain_lock(&node->domain, &lock);
     if (result < 0) return result;
-    int record = spg__segment_record_make(&node->domain, segment->name.text);
-    if (record < 0) {
-        result = spg__segment_failed(segment, record, "put on record");
-    } else {
-        result = build(segment, total, node);
-        /* A record that was there before speaks of what is there, if something is. */
-        if (result < 0 && (record == 0 || result != SPG_EEXIST)) {
-            spg__segment_record_remove(&node->domain, segment->name.text);
-        }
-    }
-    spg__domain_unlock(lock);
+    result = build_locked(segment, total, node);
+    spg__domain_unlock(&lock);
     return result;
 }
 
@@ -216,6 +257,30 @@ static int finish_open(spg_segment *segment, spg_node *node) {
     return result;
 }
 
+/* Its last holder died: it is removed, as that one would have done. Under the domain's lock. */
+static int bury(spg_segment *segment, spg_node *node) {
+    if (spg__segment_kind_calls(segment->name.kind)->is_named(segment)) {
+        remove_object(segment);
+        spg__segment_record_remove(&node->domain, segment->name.text);
+    }
+    return spg__fail(SPG_ENOENT, "%.300s was temporary, and its last holder died", segment->name.text);
+}
+
+static bool is_abandoned(const spg_segment *segment, spg_node *node) {
+    struct spg__managed_head head;
+    return node && has_record(segment) && spg__managed_check(segment, &head) == 0 &&
+           head.lifetime == SPG_TEMPORARY && head.header.domain == node->domain.number &&
+           spg__managed_holders((void *)segment->base, &node->domain, false).living == 0;
+}
+
+/* `node` NULL: for somebody who writes nothing and is not entered; then without the lock. */
+static int open_locked(spg_segment *segment, spg_node *node) {
+    int result = spg__segment_kind_calls(segment->name.kind)->open(segment);
+    if (result < 0) return spg__segment_failed(segment, result, "open");
+    if (is_abandoned(segment, node)) return bury(segment, node);
+    return finish_open(segment, node);
+}
+
 /* Only who may write is entered as a holder, and needs a node for it. */
 static int node_of(const spg_segment *segment, spg_node **node) {
     *node = NULL;
@@ -226,14 +291,14 @@ static int node_of(const spg_segment *segment, spg_node **node) {
 
 static int open_named(spg_segment *segment) {
     spg_node *node;
-    spg__file lock = SPG__NO_FILE;
+    struct spg__domain_lock lock;
     int result = node_of(segment, &node);
-    if (result == 0 && node) result = spg__domain_lock(&node->domain, &lock);
     if (result < 0) return result;
-    result = spg__segment_kind_calls(segment->name.kind)->open(segment);
-    if (result < 0) spg__segment_failed(segment, result, "open");
-    else result = finish_open(segment, node);
-    if (node) spg__domain_unlock(lock);
+    if (!node) return open_locked(segment, NULL);
+    result = spg__domain_lock(&node->domain, &lock);
+    if (result < 0) return result;
+    result = open_locked(segment, node);
+    spg__domain_unlock(&lock);
     return result;
 }
 
@@ -334,23 +399,6 @@ int spg_segment_seal(spg_segment *segment, unsigned seals) {
 
 /* ---- close and unlink ------------------------------------------------------------------------ */
 
-/* Does the name still stand for what we have mapped? */
-static bool is_still_named(const spg_segment *segment) {
-    struct spg__file_facts ours, named;
-    spg__file file;
-    if (segment->name.kind == SPG__SYSV) return true; /* the id is the object */
-    if (spg__file_open(&file, SPG__NO_FILE, segment->name.path, SPG__FILE_READ) < 0) return false;
-    bool same = spg__file_facts(segment->file, &ours) == 0 && spg__file_facts(file, &named) == 0 &&
-                ours.device == named.device && ours.number == named.number;
-    spg__file_close(file);
-    return same;
-}
-
-static void remove_object(const spg_segment *segment) {
-    if (segment->name.kind == SPG__SYSV) spg__sysv_remove(segment->sysv_id);
-    else spg__file_unlink(SPG__NO_FILE, segment->name.path);
-}
-
 /* Was the file cut behind our back? Then our row is gone, and a touch would be fatal. */
 static bool is_whole(const spg_segment *segment) {
     struct spg__file_facts facts;
@@ -358,18 +406,20 @@ static bool is_whole(const spg_segment *segment) {
            (spg__file_facts(segment->file, &facts) == 0 && facts.size >= segment->mapped);
 }
 
-/* The last to leave a temporary segment takes its name away. */
+/* The last to leave a temporary segment takes its name away. If the lock cannot be had in time the
+ * next one who wants the name does. */
 static void leave_named(spg_segment *segment, spg_node *node) {
-    spg__file lock;
-    if (spg__domain_lock(&node->domain, &lock) < 0) return;
+    struct spg__domain_lock lock;
     struct spg__managed_shared *shared = (void *)segment->base;
     spg__managed_leave(segment);
-    if (segment->options.lifetime == SPG_TEMPORARY &&
-        spg__managed_holders(shared, &node->domain, false).living == 0 && is_still_named(segment)) {
+    if (segment->options.lifetime != SPG_TEMPORARY) return;
+    if (spg__domain_lock(&node->domain, &lock) < 0) return;
+    if (spg__managed_holders(shared, &node->domain, false).living == 0 &&
+        spg__segment_kind_calls(segment->name.kind)->is_named(segment)) {
         remove_object(segment);
         spg__segment_record_remove(&node->domain, segment->name.text);
     }
-    spg__domain_unlock(lock);
+    spg__domain_unlock(&lock);
 }
 
 /* A fork child is not the holder that its copy of the handle names. */
@@ -398,14 +448,14 @@ static int unlink_name(const spg_segment *segment) {
 
 /* The name goes first: a death in between leaves a record, which a collector removes. */
 static int unlink_on_record(const spg_segment *segment, const struct spg__domain *domain) {
-    spg__file lock;
+    struct spg__domain_lock lock;
     int result = spg__domain_lock(domain, &lock);
     if (result < 0) return result;
     result = unlink_name(segment);
     if (result == 0 || result == SPG_ENOENT) {
         spg__segment_record_remove(domain, segment->name.text);
     }
-    spg__domain_unlock(lock);
+    spg__domain_unlock(&lock);
     return result;
 }
 

@@ -19,6 +19,7 @@ struct spg_segment {
     size_t mapped;
     size_t header;               /* bytes before the caller's: 0 or SPG__MANAGED_HEADER */
     uint64_t holder;             /* managed: the node number in our row; 0: not entered */
+    bool was_on_record;          /* managed: the domain knew the name before this creation */
     uint64_t incarnation;        /* of the process that is the holder (node/self.h) */
     uint32_t row;
 };
@@ -32,11 +33,17 @@ struct spg__segment_kind_calls {
     int (*commit)(spg_segment *segment);
     void (*abandon)(spg_segment *segment);
     int (*open)(spg_segment *segment);
+    bool (*is_named)(const spg_segment *segment); /* does the name still stand for what we have? */
     int (*unlink)(const struct spg__segment_name *name);
 };
 
-/* The mode bit of a managed System V segment that is not complete (kind_sysv.c). */
-enum { SPG__UNDER_CONSTRUCTION = 0100 };
+/* Of the mode's three execute bits a managed System V segment that is not complete has the owner's
+ * alone (kind_sysv.c). */
+enum { SPG__UNDER_CONSTRUCTION = 0100, SPG__CONSTRUCTION_BITS = 0111 };
+
+static inline bool spg__sysv_is_half_made(const struct spg__sysv_facts *facts) {
+    return (facts->mode & SPG__CONSTRUCTION_BITS) == SPG__UNDER_CONSTRUCTION;
+}
 
 const struct spg__segment_kind_calls *spg__segment_kind_calls(enum spg__segment_kind kind);
 

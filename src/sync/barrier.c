@@ -24,6 +24,8 @@ struct row_shared {
     spg__word32 target;
 };
 
+_Static_assert(sizeof(struct row_shared) == 16, "a row takes 16 bytes");
+
 struct barrier_shared {
     spg__word32 kind;
     spg__word32 members;

@@ -54,7 +54,8 @@ int spg_condition_wait(spg_condition *condition, spg_mutex *mutex, int64_t timeo
     struct condition_shared *shared = shared_of(condition);
     int result = spg__kind_check(condition, &shared->kind, SPG__CONDITION);
     if (result < 0) return result;
-    result = spg__kind_check(mutex, &spg__mutex_shared(mutex)->kind, SPG__MUTEX);
+    const struct spg__mutex_shared *lock = spg__mutex_shared(mutex);
+    result = spg__own_check(mutex, &lock->kind, SPG__MUTEX, &lock->domain);
     if (result < 0) return result;
     if (!spg__mutex_is_mine(mutex)) return SPG_EPERM;
     if (timeout == 0) return SPG_EAGAIN;

@@ -1,13 +1,13 @@
 /* event.c: set or not, and a way to sleep until set.
  *
  *    0  kind
- *    4  state   epoch << 2 | bits: 0 unset, 1 unset and somebody may sleep, 2 set (3 counts as set)
+ *    4  state   epoch << 2 | SET | SLEEPER: the latter, that somebody may sleep
  *    8  zeros
  *
- * Setting an event that somebody sleeps on adds 1 inside the kernel, which makes 1 into 2 and wakes
- * them, as one step; nobody who dies can have set it without waking them. Resetting moves to the
- * next epoch, so a sleeper that wakes late still sees that his epoch is over: it was set. Two that
- * set at once make 3, which is set as well.
+ * Setting an event that somebody sleeps on sets the bit inside the kernel and wakes them, as one
+ * step; nobody who dies can have set it without waking them, and any number may set it at once.
+ * Resetting moves to the next epoch, so a sleeper that wakes late still sees that his epoch is over:
+ * it was set.
  *
  *   tag          release     acquire                     without it
  *   event.state  set         wait that sees it set       what was written before the set could be
@@ -47,7 +47,7 @@ int spg_event_set(spg_event *event) {
             /* pairs: event.state. Swapped with itself: our writes join those of the first setter. */
             if (spg__cas_release_32(&shared->state, &state, state)) return 0;
         } else if (state & SLEEPER) {
-            spg__add_and_wake(&shared->state, 1); /* pairs: event.state */
+            spg__set_and_wake(&shared->state, SET); /* pairs: event.state */
             return 0;
         } else if (spg__cas_release_32(&shared->state, &state, state + SET)) { /* pairs: event.state */
             return 0;

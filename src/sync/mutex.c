@@ -126,7 +126,7 @@ int spg_mutex_lock(spg_mutex *mutex, int64_t timeout) {
 /* SPG_EPERM unless this thread holds it. */
 static int check_mine(spg_mutex *mutex, uint64_t *word) {
     struct spg__mutex_shared *shared = spg__mutex_shared(mutex);
-    int result = spg__kind_check(mutex, &shared->kind, SPG__MUTEX);
+    int result = spg__own_check(mutex, &shared->kind, SPG__MUTEX, &shared->domain);
     if (result < 0) return result;
     *word = spg__load_relaxed_64(&shared->state); /* relaxed: our own word if it is ours */
     return held_by_this_thread(shared, *word) ? 0 : SPG_EPERM;

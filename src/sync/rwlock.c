@@ -97,17 +97,23 @@ static void bury_writer(struct rwlock_shared *shared, uint64_t word) {
     if (spg__cas_acq_rel_64(&shared->writer, &word, left)) spg__turn_wake(&shared->turn);
 }
 
+/* What a reader makes of the writer's word. */
+static int judge_writer(uint64_t word) {
+    if (spg__owner(word) != 0) return SPG_EAGAIN;
+    return word & SPG__UNREPAIRED ? SPG_EOWNERDEAD : 0;
+}
+
 /* 0: taken. SPG_EAGAIN: a writer is there, or no row is free. */
 static int try_read(struct rwlock_shared *shared) {
-    uint64_t writer = spg__load_seq_cst_64(&shared->writer); /* pairs: rwlock.writer */
-    if (writer == SPG__UNREPAIRED) return SPG_EOWNERDEAD;
-    if (writer != 0) return SPG_EAGAIN;
+    /* pairs: rwlock.writer */
+    int result = judge_writer(spg__load_seq_cst_64(&shared->writer));
+    if (result < 0) return result;
     spg__word64 *row = claim_row(shared);
     if (!row) return SPG_EAGAIN;
-    writer = spg__load_seq_cst_64(&shared->writer); /* pairs: rwlock.dekker, rwlock.writer */
-    if (writer == 0) return 0;
-    empty_row(shared, row);
-    return writer == SPG__UNREPAIRED ? SPG_EOWNERDEAD : SPG_EAGAIN;
+    /* pairs: rwlock.dekker, rwlock.writer */
+    result = judge_writer(spg__load_seq_cst_64(&shared->writer));
+    if (result < 0) empty_row(shared, row);
+    return result;
 }
 
 static void look_after_others(struct rwlock_shared *shared) {
@@ -207,7 +213,7 @@ int spg_rwlock_recovered(spg_rwlock *lock) {
     if (result < 0) return result;
     uint64_t mine = spg__self_word();
     uint64_t word = spg__load_relaxed_64(&shared->writer); /* relaxed: our own word if it is ours */
-    if (spg__owner(word) != spg__owner(mine)) return SPG_EPERM;
+    if (spg__owner(word) != spg__owner(mine) || (word & SPG__CLAIMING)) return SPG_EPERM;
     spg__store_relaxed_64(&shared->writer, mine); /* relaxed: the unlock releases */
     return 0;
 }

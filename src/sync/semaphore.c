@@ -157,7 +157,8 @@ int spg_semaphore_post(spg_semaphore *semaphore) {
     struct spg__semaphore_shared *shared = shared_of(semaphore);
     uint32_t kind = spg__load_acquire_32(&shared->kind); /* pairs: sync.init */
     if (kind == SPG__SEMAPHORE) return post_plain(shared);
-    return kind == SPG__SEMAPHORE_OWNED ? post_owned(shared) : SPG_ECORRUPT;
+    int result = spg__own_check(semaphore, &shared->kind, SPG__SEMAPHORE_OWNED, &shared->domain);
+    return result < 0 ? result : post_owned(shared);
 }
 
 int spg_semaphore_value(const spg_semaphore *semaphore) {

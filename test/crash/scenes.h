@@ -224,6 +224,7 @@ static int open_and_close(const char *name) {
     spg_segment_options options = SPG_SEGMENT_OPTIONS;
     options.profile = SPG_MANAGED;
     int result = spg_segment_open(&segment, name, &options);
+    if (result == SPG_ENOENT) return 0; /* it was temporary, and its last holder died */
     return result < 0 ? result : spg_segment_close(segment);
 }
 static int open_and_close_posix(void) {
@@ -553,6 +554,10 @@ const struct scene scenes[] = {
     {"collect after a dead holder, posix", dead_holder_of_posix_temporary, collect,
      survive_posix_temporary},
     {"collect after a dead holder, System V", dead_holder_of_sysv_temporary, collect,
+     survive_sysv_temporary},
+    {"create over a dead holder's, posix", dead_holder_of_posix_temporary, create_posix_temporary,
+     survive_posix_temporary},
+    {"create over a dead holder's, System V", dead_holder_of_sysv_temporary, create_sysv_temporary,
      survive_sysv_temporary},
     {"unlink posix, managed", dead_holder_of_posix_kept, unlink_posix, survive_posix_kept},
     {"grow posix, managed", dead_holder_of_posix_kept, grow_posix, survive_grow},

@@ -160,12 +160,3 @@ int spg__file_seal(spg__file file, unsigned seals) {
     }
     return SPG_SYSTEM(fcntl, (file, F_ADD_SEALS, wanted)) < 0 ? spg__reason("fcntl(F_ADD_SEALS)") : 0;
 }
-
-int spg__file_seals(spg__file file) {
-    int have = (int)SPG_SYSTEM(fcntl, (file, F_GET_SEALS));
-    int seals = 0;
-    for (int i = 0; have > 0 && i < SEAL_KINDS; i++) {
-        if (have & seal_table[i].kernels) seals |= (int)seal_table[i].ours;
-    }
-    return seals;
-}

@@ -9,13 +9,7 @@
 #ifndef SHM_HUGETLB
 #  define SHM_HUGETLB 04000
 #endif
-#ifndef SHM_STAT
-#  define SHM_STAT 13
-#endif
-#ifndef SHM_INFO
-#  define SHM_INFO 14
-#endif
-enum { HUGE_SHIFT = 26, INFO_BYTES = 256 };
+enum { HUGE_SHIFT = 26 };
 
 int spg__sysv_key_of_file(int32_t *key, const char *path, int project) {
     key_t made = (key_t)SPG_SYSTEM(ftok, (path, project));
@@ -88,20 +82,4 @@ int spg__sysv_set_mode(int id, uint32_t mode) {
 
 int spg__sysv_remove(int id) {
     return control(id, IPC_RMID, NULL);
-}
-
-/* The kernel's table is walked by index; holes are passed over. */
-int spg__sysv_each(int (*visit)(void *context, int id), void *context) {
-    union {
-        struct shmid_ds status;
-        char room[INFO_BYTES];
-    } information;
-    int last = (int)SPG_SYSTEM(shmctl, (0, SHM_INFO, &information.status));
-    if (last < 0) return spg__reason("shmctl(SHM_INFO)");
-    int result = 0;
-    for (int index = 0; index <= last && result == 0; index++) {
-        int id = (int)SPG_SYSTEM(shmctl, (index, SHM_STAT, &information.status));
-        if (id >= 0) result = visit(context, id);
-    }
-    return result;
 }

@@ -11,9 +11,9 @@
 
 enum { OP_WAIT = 0, OP_WAKE = 1, OP_WAKE_OP = 5 };
 
-/* FUTEX_WAKE_OP: "add, and wake more if the old value is less than zero". The low twelve bits are
- * the number compared with, the next twelve the addend. */
-enum { THEN_ADD = 1 << 28, COMPARE_LESS = 2 << 24 };
+/* FUTEX_WAKE_OP: "change, and wake more if the old value is less than zero". The low twelve bits are
+ * the number compared with, the next twelve the operand. */
+enum { THEN_ADD = 1 << 28, THEN_OR = 2 << 28, COMPARE_LESS = 2 << 24 };
 
 /* The kernel's own timespec: of the old call, two words of the processor's width; the newest 32-bit
  * processors have only the call with wide ones. */
@@ -44,14 +44,27 @@ void spg__wake(spg__word32 *word, int count) {
     (void)SPG_SYSTEM(futex, (word, OP_WAKE, (uint32_t)count, NULL, NULL, 0));
 }
 
-/* The word is both futexes of the call: the kernel adds under the lock of its queue and wakes the
- * sleepers before it lets go. Where the call is refused (an emulator, a sandbox) the two steps are
- * made one after the other; then a kill between them can leave sleepers to their deadline. */
+/* The word is both futexes of the call: the kernel changes it under the lock of its queue and wakes
+ * the sleepers before it lets go. False where the call is refused (an emulator, a sandbox). */
+static bool change_and_wake(spg__word32 *word, uint32_t operation, uint32_t operand) {
+    return (long)SPG_SYSTEM(futex, (word, OP_WAKE_OP, SPG__WAKE_ALL, NULL, word,
+                                    operation | COMPARE_LESS | (operand << 12))) >= 0;
+}
+
+/* Where it is refused the two steps are made one after the other; then a kill between them can leave
+ * sleepers to their deadline. */
 void spg__add_and_wake(spg__word32 *word, uint32_t addend) {
     SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "add_and_wake", &word->word, sizeof word->word);
-    long woken = (long)SPG_SYSTEM(futex, (word, OP_WAKE_OP, SPG__WAKE_ALL, NULL, word,
-                                          THEN_ADD | COMPARE_LESS | (addend << 12)));
-    if (woken < 0) atomic_fetch_add_explicit(&word->word, addend, memory_order_seq_cst);
+    bool done = change_and_wake(word, THEN_ADD, addend);
+    if (!done) atomic_fetch_add_explicit(&word->word, addend, memory_order_seq_cst);
     SPG__SEAM_ACCESS(SPG__SEAM_STORED, "add_and_wake", &word->word, sizeof word->word);
-    if (woken < 0) spg__wake(word, SPG__WAKE_ALL);
+    if (!done) spg__wake(word, SPG__WAKE_ALL);
+}
+
+void spg__set_and_wake(spg__word32 *word, uint32_t bits) {
+    SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "set_and_wake", &word->word, sizeof word->word);
+    bool done = change_and_wake(word, THEN_OR, bits);
+    if (!done) atomic_fetch_or_explicit(&word->word, bits, memory_order_seq_cst);
+    SPG__SEAM_ACCESS(SPG__SEAM_STORED, "set_and_wake", &word->word, sizeof word->word);
+    if (!done) spg__wake(word, SPG__WAKE_ALL);
 }

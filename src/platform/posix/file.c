@@ -44,10 +44,6 @@ int spg__directory_make(const char *path, uint32_t mode) {
     return 0;
 }
 
-int spg__directory_remove(const char *path) {
-    return SPG_SYSTEM(rmdir, (path)) < 0 ? spg__reason("rmdir") : 0;
-}
-
 int spg__file_create_named(spg__file *file, spg__file directory, const char *path) {
     return open_flags(file, directory, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
 }
@@ -95,12 +91,6 @@ int spg__file_set_size(spg__file file, uint64_t size) {
     return result < 0 ? spg__reason("ftruncate") : 0;
 }
 
-int spg__file_writable(spg__file file) {
-    int flags = (int)SPG_SYSTEM(fcntl, (file, F_GETFL));
-    if (flags < 0) return spg__reason("fcntl(F_GETFL)");
-    return (flags & O_ACCMODE) == O_RDWR;
-}
-
 int spg__file_system_room(const char *path, uint64_t *free_bytes, uint64_t *all_bytes) {
     struct statvfs room;
     if (SPG_SYSTEM(statvfs, (path, &room)) < 0) return spg__reason("statvfs");
@@ -112,7 +102,9 @@ int spg__file_system_room(const char *path, uint64_t *free_bytes, uint64_t *all_
 int spg__path_absolute(char *absolute, size_t size, const char *path) {
     char directory[4096] = "";
     if (path[0] != '/' && !getcwd(directory, sizeof directory)) return spg__reason("getcwd");
-    int length = snprintf(absolute, size, "%s%s%s", directory, path[0] == '/' ? "" : "/", path);
+    size_t end = strlen(directory);
+    const char *between = path[0] == '/' || (end > 0 && directory[end - 1] == '/') ? "" : "/";
+    int length = snprintf(absolute, size, "%s%s%s", directory, between, path);
     if (length < (int)size) return 0;
     errno = ENAMETOOLONG;
     return spg__reason("path");
