@@ -1,0 +1,41 @@
+# A front door to CMake, which builds everything (CMakeLists.txt, CMakePresets.json).
+#
+#   make            builds into build/
+#   make demo       the main job on real input
+#   make check      everything a change must pass; ends with "N passed, N failed"
+#   make bench      measures; writes build/bench/results.json
+#   make install    into PREFIX (/usr/local), under DESTDIR if that is set
+#   make clean      removes the build folders
+#
+# What is missing on the machine is installed first (dev/setup).
+PREFIX = /usr/local
+
+BUILD = cmake --build build --parallel $(shell nproc 2>/dev/null || echo 2)
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all configure demo check bench install clean
+
+all: configure
+	@$(BUILD)
+
+# Warnings are errors in `make check` alone: a newer compiler must not stop who only builds.
+configure:
+	@dev/setup build
+	@test -f build/cmake_install.cmake || cmake --preset release -DSAMEPAGE_WERROR=OFF
+
+demo: all
+	@build/example/samepage-demo
+
+check:
+	@dev/setup check
+	@dev/check
+
+bench: configure
+	@$(BUILD) --target samepage-bench
+	@build/bench/samepage-bench build/bench/results.json
+
+install: all
+	cmake --install build --prefix "$(abspath $(PREFIX))"
+
+clean:
+	rm -rf build build-*/

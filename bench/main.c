@@ -1,0 +1,106 @@
+/* samepage-bench: what Samepage's locks and segments cost beside those of the C library.
+ *
+ *     samepage-bench [RESULTS.json]
+ *
+ * Prints a table; what is compared with what, and how, is told in bench.h. Works in a domain of its
+ * own and leaves nothing behind. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+enum { OUTCOMES_MAX = 32 };
+
+static char domain[] = "/dev/shm/samepage-bench-XXXXXX";
+
+static void remove_domain(void) {
+    char path[512];
+    DIR *directory = opendir(domain);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        snprintf(path, sizeof path, "%s/%s", domain, entry->d_name);
+        unlink(path);
+    }
+    if (directory) closedir(directory);
+    rmdir(domain);
+}
+
+static void make_domain(void) {
+    must(mkdtemp(domain) == NULL);
+    must(setenv("SAMEPAGE_DOMAIN", domain, 1));
+}
+
+static void init_ours(struct arena *arena) {
+    char value[VALUE_BYTES];
+    memset(value, 7, sizeof value);
+    must(spg_mutex_init(&arena->mutex));
+    must(spg_rwlock_init(&arena->rwlock));
+    must(spg_semaphore_init(&arena->semaphore, 0));
+    must(spg_semaphore_init_owned(&arena->owned, 1));
+    must(spg_semaphore_init(&arena->there, 0));
+    must(spg_semaphore_init(&arena->back, 0));
+    must(spg_event_init(&arena->event));
+    must(spg_seqlock_init(&arena->seqlock));
+    must(spg_seqlock_write(&arena->seqlock, arena->value, value, sizeof value, SPG_FOREVER));
+}
+
+static void init_theirs(struct arena *arena) {
+    pthread_mutexattr_t mutex;
+    pthread_condattr_t condition;
+    pthread_rwlockattr_t rwlock;
+    must(pthread_mutexattr_init(&mutex));
+    must(pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED));
+    must(pthread_mutex_init(&arena->plain_mutex, &mutex));
+    must(pthread_mutex_init(&arena->event_mutex, &mutex));
+    must(pthread_mutexattr_setrobust(&mutex, PTHREAD_MUTEX_ROBUST));
+    must(pthread_mutex_init(&arena->robust_mutex, &mutex));
+    must(pthread_condattr_init(&condition));
+    must(pthread_condattr_setpshared(&condition, PTHREAD_PROCESS_SHARED));
+    must(pthread_cond_init(&arena->event_condition, &condition));
+    must(pthread_rwlockattr_init(&rwlock));
+    must(pthread_rwlockattr_setpshared(&rwlock, PTHREAD_PROCESS_SHARED));
+    must(pthread_rwlock_init(&arena->plain_rwlock, &rwlock));
+    must(sem_init(&arena->plain_semaphore, 1, 0));
+    must(sem_init(&arena->plain_there, 1, 0));
+    must(sem_init(&arena->plain_back, 1, 0));
+    must(sem_init(&arena->begin, 1, 0));
+}
+
+static int measure_all(struct arena *arena, const struct comparison *list, int count,
+                       struct outcome *outcomes) {
+    for (int i = 0; i < count; i++) {
+        outcomes[i] = compare(arena, &list[i]);
+        print_outcome(&outcomes[i]);
+    }
+    return count;
+}
+
+int main(int argument_count, char **arguments) {
+    struct outcome outcomes[OUTCOMES_MAX];
+    struct kills kills;
+    spg_segment *segment;
+    if (argument_count > 2) {
+        fprintf(stderr, "usage: samepage-bench [RESULTS.json]\n");
+        return 2;
+    }
+    make_domain();
+    must(atexit(remove_domain));
+    must(spg_segment_create(&segment, "anonymous:", sizeof(struct arena), NULL));
+    struct arena *arena = spg_segment_address(segment);
+    init_ours(arena);
+    init_theirs(arena);
+
+    compare_on_one_processor(arena, &sleeping); /* first: no wait has spun yet */
+    start_partner(arena);
+    int count = measure_all(arena, alone, alone_count, outcomes);
+    outcomes[count] = arena->outcome;
+    print_outcome(&outcomes[count++]);
+    count += measure_all(arena, together, together_count, outcomes + count);
+    count += measure_all(arena, segments, segments_count, outcomes + count);
+    end_partner(arena);
+    measure_kills(arena, &kills);
+    print_kills(&kills);
+    return argument_count == 2 ? write_results(arguments[1], outcomes, count, &kills) : 0;
+}
