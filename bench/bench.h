@@ -21,7 +21,7 @@ enum { REPETITIONS = 41, KILLS = 50, VALUE_BYTES = 48, SEGMENT_BYTES = 1 << 20, 
 struct outcome {
     const char *name;
     const char *other;
-    double ours;     /* medians, in nanoseconds an operation */
+    double ours; /* medians, in nanoseconds an operation */
     double theirs;
     double ratio[3]; /* lower quartile, median, upper quartile */
     long count;      /* operations a repetition */

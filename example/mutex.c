@@ -15,13 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <samepage/samepage.h>
 
 #define BANK "posix:/samepage-bank"
 
-enum { TOTAL = 1000, TRIES = 1000 };
+enum { TOTAL = 1000 };
 
 struct bank {
     spg_mutex mutex;
@@ -34,8 +33,10 @@ static int failed(int result, const char *detail) {
     return 1;
 }
 
-/* The mutex comes last: whoever can lock it finds the accounts filled. */
-static int fill(struct bank *bank) {
+/* Before anybody else can see the bank. */
+static int fill(void *context, void *bytes, size_t size) {
+    struct bank *bank = bytes;
+    (void)context, (void)size;
     bank->left = TOTAL;
     bank->right = 0;
     return spg_mutex_init(&bank->mutex);
@@ -45,20 +46,13 @@ static int open_or_create(spg_segment **segment) {
     spg_segment_options options = SPG_SEGMENT_OPTIONS;
     options.profile = SPG_MANAGED;
     options.type = "samepage example bank 1";
-    int result = spg_segment_create(segment, BANK, sizeof(struct bank), &options);
-    if (result == 0) return fill(spg_segment_address(*segment));
-    if (result == SPG_EEXIST) return spg_segment_open(segment, BANK, &options);
-    return result;
+    options.exclusive = 0;
+    options.prepare = fill;
+    return spg_segment_create(segment, BANK, sizeof(struct bank), &options);
 }
 
-/* SPG_ECORRUPT: whoever made the segment has not made the mutex yet. It has a second for it. */
 static int lock(struct bank *bank) {
-    const struct timespec pause = {0, 1000000};
     int result = spg_mutex_lock(&bank->mutex, SPG_FOREVER);
-    for (int i = 0; i < TRIES && result == SPG_ECORRUPT; i++) {
-        nanosleep(&pause, NULL);
-        result = spg_mutex_lock(&bank->mutex, SPG_FOREVER);
-    }
     if (result != SPG_EOWNERDEAD) return result;
     printf("the last owner died: %" PRId64 " + %" PRId64 " is not %d; repaired\n", bank->left,
            bank->right, TOTAL);

@@ -18,8 +18,12 @@
 enum { PIPE_BYTES = 1024 * 1024 };
 
 static const char *const labels[MEDIA] = {
-    "System V, by key", "POSIX, by name", "memfd, passed over a socket",
-    "anonymous, inherited by fork", "pipe", "Unix stream socket",
+    "System V, by key",
+    "POSIX, by name",
+    "memfd, passed over a socket",
+    "anonymous, inherited by fork",
+    "pipe",
+    "Unix stream socket",
 };
 
 const char *medium_label(enum medium medium) {

@@ -8,7 +8,7 @@
 
 enum {
     RECEIVERS = 2,
-    BUFFERS = 8,               /* of each receiver */
+    BUFFERS = 8, /* of each receiver */
     BUFFER_BYTES = 256 * 1024,
     DIGEST_BYTES = 32,
     ROUNDS_MAX = 99

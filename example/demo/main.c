@@ -43,8 +43,8 @@ static int measure(struct row rows[MEDIA], const struct plan *plan, int round) {
         struct pass pass;
         show_progress("measuring:", medium_label(medium));
         if (pass_run(&pass, medium, plan) < 0) return -1;
-        row->speeds[row->rounds++] =
-            (double)pass.tree->bytes / 1048576 / ((double)pass.nanoseconds / 1e9);
+        row->speeds[row->rounds++] = (double)pass.tree->bytes / 1048576 /
+                                     ((double)pass.nanoseconds / 1e9);
         row->matched += pass.matched;
         row->expected += pass.tree->count;
     }
@@ -96,7 +96,8 @@ static void conclude(const struct row rows[MEDIA], int cleared) {
     }
     printf("\n%zu digests of %zu match; the sender knew of a death after %.0f ms at most; nothing\n"
            "is left behind (no process, no segment, %d nodes of the killed cleared up, domain "
-           "removed).\n", matched, expected, (double)longest / 1e6, cleared);
+           "removed).\n",
+           matched, expected, (double)longest / 1e6, cleared);
 }
 
 static int run(const struct wishes *wishes) {

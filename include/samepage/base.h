@@ -18,21 +18,21 @@ extern "C" {
 #define SPG_VERSION_PATCH 0
 
 #if defined(_WIN32)
-#  if defined(SPG_BUILDING)
-#    define SPG_API __declspec(dllexport)
-#  else
-#    define SPG_API
-#  endif
-#  define SPG_MUST_USE
+#    if defined(SPG_BUILDING)
+#        define SPG_API __declspec(dllexport)
+#    else
+#        define SPG_API
+#    endif
+#    define SPG_MUST_USE
 #else
-#  define SPG_API __attribute__((visibility("default")))
-#  define SPG_MUST_USE __attribute__((warn_unused_result))
+#    define SPG_API __attribute__((visibility("default")))
+#    define SPG_MUST_USE __attribute__((warn_unused_result))
 #endif
 
 #ifdef __cplusplus
-#  define SPG_ALIGN_8 alignas(8)
+#    define SPG_ALIGN_8 alignas(8)
 #else
-#  define SPG_ALIGN_8 _Alignas(8)
+#    define SPG_ALIGN_8 _Alignas(8)
 #endif
 
 /* A timeout is a number of nanoseconds from now, on the monotonic clock. Other negative numbers
@@ -80,8 +80,8 @@ SPG_API const char *spg_error_text(int error);
 /* What the last failed cold call of this thread was about: what was tried, on which name, the
  * system's reason, what to do. Cold calls are those that open, create, close, list or check; a call
  * that only waits (SPG_EAGAIN, SPG_ETIMEDOUT) leaves the text alone. Empty if nothing failed yet.
- * The text belongs to the thread and stands until its next cold call: one that succeeds may have met
- * failures on its way. A fork child has its parent's text. */
+ * The text belongs to the thread and stands until its next cold call: one that succeeds may have
+ * met failures on its way. A fork child has its parent's text. */
 SPG_API const char *spg_error_detail(void);
 
 /* The version of the library that runs, "0.1.0"; the macros above are the one compiled against. */

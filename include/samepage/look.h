@@ -1,8 +1,8 @@
 /* samepage/look.h: looking at a domain from outside, proving it sound, and clearing up.
  *
- * These calls take a domain's path (NULL: SAMEPAGE_DOMAIN, else the user's own), not a node: whoever
- * looks does not join, and does not make what is not there. All may run at any time beside all
- * others, in any number of threads and processes; what they tell is true at some moment of the
+ * These calls take a domain's path (NULL: SAMEPAGE_DOMAIN, else the user's own), not a node:
+ * whoever looks does not join, and does not make what is not there. All may run at any time beside
+ * all others, in any number of threads and processes; what they tell is true at some moment of the
  * call. */
 #ifndef SAMEPAGE_LOOK_H
 #define SAMEPAGE_LOOK_H
@@ -28,11 +28,11 @@ typedef struct spg_domain_entry {
     uint64_t pid_namespace; /* node: in which `pid` counts */
     uint32_t pid;           /* node: for people; another process may have it by now */
     uint32_t uid;
-    uint32_t mode;          /* not node: permission bits */
-    uint32_t living;        /* node: 1 or 0; segment: holders, stream: ends, that live */
-    uint32_t dead;          /* node: 0 or 1; segment: holders, stream: ends, that died */
-    uint32_t temporary;     /* segment: 1 if the last holder removes it */
-    int32_t trouble;        /* 0, or why it cannot be told more: SPG_ENOENT, SPG_ECORRUPT, … */
+    uint32_t mode;      /* not node: permission bits */
+    uint32_t living;    /* node: 1 or 0; segment: holders, stream: ends, that live */
+    uint32_t dead;      /* node: 0 or 1; segment: holders, stream: ends, that died */
+    uint32_t temporary; /* segment: 1 if the last holder removes it */
+    int32_t trouble;    /* 0, or why it cannot be told more: SPG_ENOENT, SPG_ECORRUPT, … */
 } spg_domain_entry;
 
 /* Called for each entry; non-zero ends the walk and is returned. */
@@ -44,21 +44,22 @@ typedef int spg_domain_visitor(void *context, const spg_domain_entry *entry);
 SPG_API SPG_MUST_USE int spg_domain_list(const char *domain, spg_domain_visitor *visit,
                                          void *context);
 
-/* The path of a domain as these calls understand it, copied into `path`. SPG_ETOOBIG, SPG_EINVAL. */
+/* The path of a domain as these calls understand it, copied into `path`. SPG_ETOOBIG, SPG_EINVAL.
+ * */
 SPG_API int spg_domain_path(const char *domain, char *path, size_t size);
 
 enum spg_finding_weight {
     SPG_FINDING_UNSEEN = 0, /* could not be looked at: no permission, no descriptors, no memory */
-    SPG_FINDING_LEFT = 1,  /* left by the dead; spg_collect removes it */
-    SPG_FINDING_DAMAGE = 2 /* cannot be right; Samepage never writes this */
+    SPG_FINDING_LEFT = 1,   /* left by the dead; spg_collect removes it */
+    SPG_FINDING_DAMAGE = 2  /* cannot be right; Samepage never writes this */
 };
 
 typedef void spg_finding_visitor(void *context, int weight, const char *name, const char *text);
 
 /* Audits a domain, or one segment of it: every place of the table of nodes is free or taken, each
  * taken one's owner lives or is dead, every record has its segment, every header is right, each
- * holder is a living node or a dead one, every channel's counters fit its capacity, nothing else lies
- * in the directory.
+ * holder is a living node or a dead one, every channel's counters fit its capacity, nothing else
+ * lies in the directory.
  *   name   NULL: the domain and everything in it; otherwise a segment's name, managed or bare, or
  *          "stream:" and a stream's
  *   visit  called for each finding; may be NULL

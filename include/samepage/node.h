@@ -22,7 +22,7 @@ extern "C" {
 typedef struct spg_node spg_node;
 
 enum {
-    SPG_NODE_NAME_MAX = 31,   /* bytes of a node's name */
+    SPG_NODE_NAME_MAX = 31,     /* bytes of a node's name */
     SPG_DOMAIN_NODES_MAX = 4096 /* nodes of one domain at a time */
 };
 
@@ -41,11 +41,11 @@ typedef struct spg_node_options {
  *   options  NULL for the defaults
  * Returns 0, or SPG_EINVAL (a malformed option), SPG_EPERM (the directory is not ours to use, or
  * others may write to it), SPG_ENOSPC, SPG_ENOMEM, SPG_EMFILE, SPG_EFULL (4,096 nodes live),
- * SPG_ECORRUPT, SPG_ETYPE, SPG_EVERSION (the table of nodes is not right), SPG_EAGAIN (it was replaced
- * meanwhile), SPG_ENOENT (the parent directory is missing), SPG_ESYSTEM.
+ * SPG_ECORRUPT, SPG_ETYPE, SPG_EVERSION (the table of nodes is not right), SPG_EAGAIN (it was
+ * replaced meanwhile), SPG_ENOENT (the parent directory is missing), SPG_ESYSTEM.
  * May be called by any number of threads at once; one process may open several nodes. Does not
  * wait for others. A fork child does not inherit the node: its handle gives SPG_EFORKED there.
- * A caller that dies inside leaves either nothing or a dead node, whose place the next one takes. */
+ * A caller that dies inside leaves nothing, or a dead node, whose place the next one takes. */
 SPG_API SPG_MUST_USE int spg_node_open(spg_node **out, const spg_node_options *options);
 
 /* Leaves the domain. What the node holds is from now on held by a dead node.
@@ -59,10 +59,10 @@ SPG_API int spg_node_close(spg_node *node);
  * from any number of threads at once; does not wait. */
 SPG_API int spg_node_id(spg_node *node, uint64_t *id);
 
-/* Is the node with this number alive, in the domain of `node` (NULL: the default node's)?
- * Returns 1 if it is or if there is doubt, 0 if it is surely dead (and will stay so, if it is a number
- * that some node had); SPG_EFORKED, or for NULL what spg_node_open may return. One system call; callable from any number of threads
- * at once; does not wait. */
+/* Is the node with this number alive, in the domain of `node` (NULL: the default node's)? Returns 1
+ * if it is or if there is doubt, 0 if it is surely dead (and will stay so, if it is a number that
+ * some node had); SPG_EFORKED, or for NULL what spg_node_open may return. One system call; callable
+ * from any number of threads at once; does not wait. */
 SPG_API int spg_node_alive(spg_node *node, uint64_t id);
 
 /* The path of the node's domain. NULL is the default node; NULL is returned if that cannot be had

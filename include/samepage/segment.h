@@ -5,8 +5,8 @@
  *   posix:/frames        POSIX shared memory; the slash may be left out
  *   sysv:0x5eed          System V, by key (decimal or hexadecimal, not 0)
  *   sysv:/etc/hosts#7    System V, by ftok of a file and a number from 1 to 255
- *   sysv:private         System V that nobody finds by chance; spg_segment_name gives what to open it
- *                        by: sysv:id=N (bare), or an unused key (managed)
+ *   sysv:private         System V that nobody finds by chance; spg_segment_name gives what to open
+ *                        it by: sysv:id=N (bare), or an unused key (managed)
  *   file:/data/index     a file
  *   memfd:label          no name in the system: pass the descriptor, or fork
  *   anonymous:           no name and no descriptor: fork
@@ -17,8 +17,8 @@
  *
  * A segment of the kinds posix and file, and a managed one of any kind, is complete before it has a
  * name: nobody opens half of it, and what a creator leaves that dies half-way does not hinder the
- * next. Every page is reserved when it is created: if there is no room, create says so, and no later
- * access fails.
+ * next. Every page is reserved when it is created: if there is no room, create says so, and no
+ * later access fails.
  *
  * Where something is needed of the domain's lock (managed segments with a name: create, open for
  * writing, close a temporary one, unlink) a call may wait up to five seconds for a process that is
@@ -78,21 +78,21 @@ typedef int spg_segment_preparer(void *context, void *bytes, size_t size);
 
 typedef struct spg_segment_options {
     uint32_t struct_size; /* sizeof(spg_segment_options) */
-    uint32_t mode;        /* create: permission bits, exactly; the umask plays no part. Default 0600 */
-    uint8_t access;       /* enum spg_segment_access. Default SPG_READ_WRITE; create: that only */
-    uint8_t profile;      /* enum spg_segment_profile. Default SPG_BARE */
-    uint8_t exclusive;    /* create: 1 (default) SPG_EEXIST if the name is taken; 0 open it then */
-    uint8_t lifetime;     /* create: enum spg_segment_lifetime. Default SPG_KEEP */
-    uint8_t populate;     /* 1: fault every page of this mapping in now. Default 0 */
-    uint8_t lock;         /* 1: keep it in memory (mlock). Default 0 */
-    uint8_t huge_pages;   /* enum spg_huge_pages. Default SPG_HUGE_NONE */
-    uint8_t reserved;     /* 0 */
-    int32_t numa_node;    /* create: put the pages on this node. Default SPG_NUMA_ANY */
-    uint32_t seals;       /* memfd, create: enum spg_seals, set when it is complete. Default 0 */
-    const char *type;     /* managed: what is inside, at most 47 bytes; must agree. Default: any */
+    uint32_t mode;     /* create: permission bits, exactly; the umask plays no part. Default 0600 */
+    uint8_t access;    /* enum spg_segment_access. Default SPG_READ_WRITE; create: that only */
+    uint8_t profile;   /* enum spg_segment_profile. Default SPG_BARE */
+    uint8_t exclusive; /* create: 1 (default) SPG_EEXIST if the name is taken; 0 open it then */
+    uint8_t lifetime;  /* create: enum spg_segment_lifetime. Default SPG_KEEP */
+    uint8_t populate;  /* 1: fault every page of this mapping in now. Default 0 */
+    uint8_t lock;      /* 1: keep it in memory (mlock). Default 0 */
+    uint8_t huge_pages; /* enum spg_huge_pages. Default SPG_HUGE_NONE */
+    uint8_t reserved;   /* 0 */
+    int32_t numa_node;  /* create: put the pages on this node. Default SPG_NUMA_ANY */
+    uint32_t seals;     /* memfd, create: enum spg_seals, set when it is complete. Default 0 */
+    const char *type;   /* managed: what is inside, at most 47 bytes; must agree. Default: any */
     spg_segment_preparer *prepare; /* create: fills the caller's bytes before anybody else can see
                              them (sysv, bare: others can). Default: they are zero */
-    void *context;        /* given to `prepare` */
+    void *context;                 /* given to `prepare` */
 } spg_segment_options;
 
 #define SPG_SEGMENT_OPTIONS                                                                        \
@@ -108,18 +108,17 @@ typedef struct spg_segment_options {
  * and SPG_ETIMEDOUT (a stopped process holds the domain's lock for five seconds).
  * Callable by any threads at once; of several creators of one name one wins. A caller that dies
  * inside leaves nothing that is in anybody's way, or the complete segment; except sysv, bare: the
- * kernel names it first, its pages are zero. (Where a file system has no unnamed files, a dead creator
- * can leave NAME.new, which the next creator of the name removes.) */
+ * kernel names it first, its pages are zero. (Where a file system has no unnamed files, a dead
+ * creator can leave NAME.new, which the next creator of the name removes.) */
 SPG_API SPG_MUST_USE int spg_segment_create(spg_segment **out, const char *name, size_t size,
                                             const spg_segment_options *options);
 
 /* Maps a segment that exists, whole. For managed ones the header is checked first, and this process
  * is entered as a holder (not with SPG_READ_ONLY or SPG_COPY_ON_WRITE, which write nothing).
  * Returns 0, or SPG_ENOENT, SPG_EINVAL, SPG_EPERM, SPG_ENOMEM, SPG_EMFILE, SPG_ENOTSUP (memfd and
- * anonymous have no name), SPG_ETYPE (no bytes, or no file that can be mapped), SPG_ESYSTEM; managed:
- * SPG_ETYPE (also: not managed, or another type),
- * SPG_EVERSION, SPG_ECORRUPT, SPG_EDOMAIN, SPG_EFULL (496 holders), and as create.
- * Callable by any threads at once. */
+ * anonymous have no name), SPG_ETYPE (no bytes, or no file that can be mapped), SPG_ESYSTEM;
+ * managed: SPG_ETYPE (also: not managed, or another type), SPG_EVERSION, SPG_ECORRUPT, SPG_EDOMAIN,
+ * SPG_EFULL (496 holders), and as create. Callable by any threads at once. */
 SPG_API SPG_MUST_USE int spg_segment_open(spg_segment **out, const char *name,
                                           const spg_segment_options *options);
 
@@ -129,16 +128,16 @@ SPG_API SPG_MUST_USE int spg_segment_open_fd(spg_segment **out, int fd,
                                              const spg_segment_options *options);
 
 /* Sends the segment over a connected Unix socket (stream or packet), to a process that calls
- * spg_segment_receive. What the receiver may do is what the descriptor and its seals allow: send one
- * that was opened read-only, or sealed, to a process that must not write.
- * Returns 0, SPG_ENOTSUP (sysv, anonymous: no descriptor), SPG_EAGAIN (a non-blocking socket is
- * full), SPG_EINVAL, SPG_ESYSTEM. Blocks as the socket does. */
+ * spg_segment_receive. What the receiver may do is what the descriptor and its seals allow: send
+ * one that was opened read-only, or sealed, to a process that must not write. Returns 0,
+ * SPG_ENOTSUP (sysv, anonymous: no descriptor), SPG_EAGAIN (a non-blocking socket is full),
+ * SPG_EINVAL, SPG_ESYSTEM. Blocks as the socket does. */
 SPG_API SPG_MUST_USE int spg_segment_send(const spg_segment *segment, int socket);
 
 /* Receives a segment sent by spg_segment_send and maps it. More than one descriptor, or none, is
- * refused, and all are closed.
- * Returns as spg_segment_open_fd; SPG_ECLOSED (the other side is gone), SPG_EAGAIN (a non-blocking
- * socket is empty), SPG_EINVAL (not exactly one descriptor), SPG_ETYPE (not from spg_segment_send). */
+ * refused, and all are closed. Returns as spg_segment_open_fd; SPG_ECLOSED (the other side is
+ * gone), SPG_EAGAIN (a non-blocking socket is empty), SPG_EINVAL (not exactly one descriptor),
+ * SPG_ETYPE (not from spg_segment_send). */
 SPG_API SPG_MUST_USE int spg_segment_receive(spg_segment **out, int socket,
                                              const spg_segment_options *options);
 
@@ -148,8 +147,8 @@ SPG_API void *spg_segment_address(const spg_segment *segment);
 /* How many bytes the caller has, exactly, as mapped here. */
 SPG_API size_t spg_segment_size(const spg_segment *segment);
 
-/* Its name, in the form spg_segment_open takes, if its kind has names. The text lives as long as the
- * handle. */
+/* Its name, in the form spg_segment_open takes, if its kind has names. The text lives as long as
+ * the handle. */
 SPG_API const char *spg_segment_name(const spg_segment *segment);
 
 /* The descriptor, which stays the segment's: do not close it. SPG_ENOTSUP for sysv, anonymous. */
@@ -157,12 +156,11 @@ SPG_API int spg_segment_fd(const spg_segment *segment);
 
 /* Grows the segment to `size` bytes and maps what is new; 0, or a size that it has already: maps
  * what others have grown. The address may change. Segments do not shrink: other processes would die
- * of it.
- * Returns 0, SPG_ENOTSUP (sysv, anonymous, explicit huge pages), SPG_EPERM (not mapped for writing,
- * or sealed), SPG_ENOSPC (nothing has changed), SPG_ENOMEM (this mapping has not changed; the segment
- * may have grown), SPG_ETOOBIG (smaller than it is),
- * SPG_ECORRUPT (it was cut behind our back), SPG_EINVAL, SPG_ESYSTEM. No other call on this handle
- * may run at the same time. A caller that dies inside has grown it or not. */
+ * of it. Returns 0, SPG_ENOTSUP (sysv, anonymous, explicit huge pages), SPG_EPERM (not mapped for
+ * writing, or sealed), SPG_ENOSPC (nothing has changed), SPG_ENOMEM (this mapping has not changed;
+ * the segment may have grown), SPG_ETOOBIG (smaller than it is), SPG_ECORRUPT (it was cut behind
+ * our back), SPG_EINVAL, SPG_ESYSTEM. No other call on this handle may run at the same time. A
+ * caller that dies inside has grown it or not. */
 SPG_API SPG_MUST_USE int spg_segment_resize(spg_segment *segment, size_t size);
 
 /* Adds seals (enum spg_seals); memfd only. Returns 0, SPG_ENOTSUP, SPG_EPERM (sealed against it, or

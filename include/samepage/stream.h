@@ -28,7 +28,7 @@ enum { SPG_CHANNEL_NAME_MAX = 200 };
 typedef struct spg_stream_options {
     uint32_t struct_size; /* sizeof(spg_stream_options) */
     uint32_t mode;        /* permission bits of a stream that is made now. Default 0600 */
-    uint64_t capacity;    /* bytes on the way at most; rounded up to a power of two of pages, at most
+    uint64_t capacity; /* bytes on the way at most; rounded up to a power of two of pages, at most
                              1 GiB. Whoever makes the stream decides. Default 64 KiB */
 } spg_stream_options;
 
@@ -45,13 +45,13 @@ typedef struct spg_stream_options {
  * SPG_ETIMEDOUT (a stopped process holds the domain's lock), and what spg_node_open may.
  * A caller that dies inside leaves nothing, or a stream with a dead end, which the next opener
  * removes. */
-SPG_API SPG_MUST_USE int spg_stream_open(spg_stream **out, spg_node *node, const char *name, int end,
-                                         const spg_stream_options *options);
+SPG_API SPG_MUST_USE int spg_stream_open(spg_stream **out, spg_node *node, const char *name,
+                                         int end, const spg_stream_options *options);
 
-/* Writes. Waits until all is written or the deadline passes.
- * Returns how many bytes were written, at least 1 if `count` is; SPG_EAGAIN or SPG_ETIMEDOUT (none);
- * SPG_ECLOSED (the reader closed, or we ended), SPG_EPEERDEAD (the reader died), SPG_EPERM (the
- * reader's end), SPG_EINVAL (count above INT_MAX), SPG_EFORKED, SPG_ECORRUPT. Releases. */
+/* Writes. Waits until all is written or the deadline passes. Returns how many bytes were written,
+ * at least 1 if `count` is; SPG_EAGAIN or SPG_ETIMEDOUT (none); SPG_ECLOSED (the reader closed, or
+ * we ended), SPG_EPEERDEAD (the reader died), SPG_EPERM (the reader's end), SPG_EINVAL (count above
+ * INT_MAX), SPG_EFORKED, SPG_ECORRUPT. Releases. */
 SPG_API SPG_MUST_USE int spg_stream_write(spg_stream *stream, const void *bytes, size_t count,
                                           int64_t timeout);
 
@@ -71,8 +71,8 @@ SPG_API SPG_MUST_USE int spg_stream_reserve(spg_stream *stream, size_t size, voi
  * Returns 0, SPG_EINVAL (more than reserved), SPG_EPERM, SPG_EFORKED. Releases. Does not wait. */
 SPG_API int spg_stream_commit(spg_stream *stream, size_t size);
 
-/* What can be read, in one piece, in place; waits while there is nothing.
- * Returns the count of bytes, 0 at the end, and as spg_stream_read. The bytes stay until consumed. */
+/* What can be read, in one piece, in place; waits while there is nothing. Returns the count of
+ * bytes, 0 at the end, and as spg_stream_read. The bytes stay until consumed. */
 SPG_API SPG_MUST_USE int spg_stream_peek(spg_stream *stream, const void **bytes, int64_t timeout);
 
 /* Gives the first `size` of the peeked bytes back as room. Returns 0, SPG_EINVAL (more than there

@@ -83,16 +83,16 @@ SPG_API SPG_MUST_USE int spg_rwlock_init(spg_rwlock *lock);
  * a writer waiting in between. */
 SPG_API SPG_MUST_USE int spg_rwlock_lock_read(spg_rwlock *lock, int64_t timeout);
 
-/* Takes the whole. Returns as spg_mutex_lock, SPG_EOWNERDEAD taken; but a thread that holds it, or a
- * share of it, waits for itself. */
+/* Takes the whole. Returns as spg_mutex_lock, SPG_EOWNERDEAD taken; but a thread that holds it, or
+ * a share of it, waits for itself. */
 SPG_API SPG_MUST_USE int spg_rwlock_lock_write(spg_rwlock *lock, int64_t timeout);
 
 /* As spg_mutex_recovered, for the writer. */
 SPG_API int spg_rwlock_recovered(spg_rwlock *lock);
 
 /* Gives back the whole if this process holds it, otherwise a share. Wakes all waiters. Releases.
- * Returns 0, SPG_EPERM (this process holds neither), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. Does not
- * wait. */
+ * Returns 0, SPG_EPERM (this process holds neither), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. Does
+ * not wait. */
 SPG_API int spg_rwlock_unlock(spg_rwlock *lock);
 
 /* ---- semaphore ------------------------------------------------------------------------------- */
@@ -104,8 +104,8 @@ typedef struct spg_semaphore {
     SPG_ALIGN_8 uint64_t words[24];
 } spg_semaphore;
 
-/* A plain semaphore: a signal that is counted. Anybody may post; what a process took is gone when it
- * dies. `value` at most SPG_SEMAPHORE_VALUE_MAX. Returns 0 or SPG_EINVAL. */
+/* A plain semaphore: a signal that is counted. Anybody may post; what a process took is gone when
+ * it dies. `value` at most SPG_SEMAPHORE_VALUE_MAX. Returns 0 or SPG_EINVAL. */
 SPG_API SPG_MUST_USE int spg_semaphore_init(spg_semaphore *semaphore, uint32_t value);
 
 /* An owned semaphore: permits that belong to the process that took them and come back if it dies.
@@ -119,11 +119,10 @@ SPG_API SPG_MUST_USE int spg_semaphore_init_owned(spg_semaphore *semaphore, uint
 SPG_API SPG_MUST_USE int spg_semaphore_wait(spg_semaphore *semaphore, int64_t timeout);
 
 /* Gives one and wakes the waiters, which then race for it: waking only one would lose the wake-up
- * if that one died. Releases. Plain: giving and waking are one step, and a caller that dies inside has
- * done both or neither. Owned: if it dies in between, the waiters look within 20 milliseconds. Does
- * not wait.
- * Returns 0, SPG_EFULL (the largest value is reached), SPG_EPERM (owned, and this process holds
- * none), SPG_EDOMAIN (owned), SPG_ECORRUPT, SPG_EINVAL. */
+ * if that one died. Releases. Plain: giving and waking are one step, and a caller that dies inside
+ * has done both or neither. Owned: if it dies in between, the waiters look within 20 milliseconds.
+ * Does not wait. Returns 0, SPG_EFULL (the largest value is reached), SPG_EPERM (owned, and this
+ * process holds none), SPG_EDOMAIN (owned), SPG_ECORRUPT, SPG_EINVAL. */
 SPG_API int spg_semaphore_post(spg_semaphore *semaphore);
 
 /* How many can be taken now: a hint, old when it arrives. Permits of the dead count as taken.
@@ -150,7 +149,8 @@ SPG_API SPG_MUST_USE int spg_condition_wait(spg_condition *condition, spg_mutex 
                                             int64_t timeout);
 
 /* Wakes every waiter. (One at a time would lose the wake-up if that one died.) Call it with the
- * mutex held. No system call if nobody waits; does not wait. Returns 0, SPG_ECORRUPT, SPG_EINVAL. */
+ * mutex held. No system call if nobody waits; does not wait. Returns 0, SPG_ECORRUPT, SPG_EINVAL.
+ * */
 SPG_API int spg_condition_signal(spg_condition *condition);
 
 /* ---- event ----------------------------------------------------------------------------------- */
@@ -185,14 +185,13 @@ typedef struct spg_barrier {
  * first wait. Returns 0, SPG_EINVAL, or what spg_node_open may. */
 SPG_API SPG_MUST_USE int spg_barrier_init(spg_barrier *barrier, uint32_t members);
 
-/* Arrives and waits for the others.
- * Returns 0; 1: the last to arrive; SPG_EPEERDEAD: a member's process died, so this round is over
- * and the place is free: all who wait get this, and the next round is complete when a new member
- * has come (one that comes before the death is noticed takes the place in this round, which then ends
- * well); SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any more; SPG_EFULL (the members are others),
- * SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread that ends without spg_barrier_leave stays a
- * member as long as its process lives. A process stopped inside a call can hold up the others beyond
- * their deadline. */
+/* Arrives and waits for the others. Returns 0; 1: the last to arrive; SPG_EPEERDEAD: a member's
+ * process died, so this round is over and the place is free: all who wait get this, and the next
+ * round is complete when a new member has come (one that comes before the death is noticed takes
+ * the place in this round, which then ends well); SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any
+ * more; SPG_EFULL (the members are others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread that
+ * ends without spg_barrier_leave stays a member as long as its process lives. A process stopped
+ * inside a call can hold up the others beyond their deadline. */
 SPG_API SPG_MUST_USE int spg_barrier_wait(spg_barrier *barrier, int64_t timeout);
 
 /* Gives this thread's place to whoever waits next. Returns 0, SPG_EPERM (not a member),

@@ -27,8 +27,9 @@ static int check_version(const struct spg__header *header, uint32_t page_size, c
         return spg__fail(SPG_ECORRUPT, "%s: the byte-order mark is %#x", name, header->byte_order);
     }
     if (header->major != SPG__LAYOUT_MAJOR || header->features != 0) {
-        return spg__fail(SPG_EVERSION, "%s: has layout %u.%u with features %#x; this library reads %d.x",
-                         name, header->major, header->minor, header->features, SPG__LAYOUT_MAJOR);
+        return spg__fail(SPG_EVERSION,
+                         "%s: has layout %u.%u with features %#x; this library reads %d.x", name,
+                         header->major, header->minor, header->features, SPG__LAYOUT_MAJOR);
     }
     if (header->page_size != page_size) {
         return spg__fail(SPG_EVERSION, "%s: made with pages of %u bytes; this process has %u", name,
@@ -49,8 +50,8 @@ int spg__header_check(const struct spg__header *header, enum spg__header_kind ki
                          (unsigned)kind);
     }
     if (header->size > room) {
-        return spg__fail(SPG_ECORRUPT, "%s: says it has %llu bytes but has %llu: somebody cut it", name,
-                         (unsigned long long)header->size, (unsigned long long)room);
+        return spg__fail(SPG_ECORRUPT, "%s: says it has %llu bytes but has %llu: somebody cut it",
+                         name, (unsigned long long)header->size, (unsigned long long)room);
     }
     if (header->header_size < SPG__HEADER_BYTES || header->header_size > header->size) {
         return spg__fail(SPG_ECORRUPT, "%s: says its header has %u bytes of %llu", name,

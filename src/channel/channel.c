@@ -11,21 +11,26 @@ const struct spg__channel_kind spg__kind_of_stream = {SPG__KIND_STREAM, ".stream
 enum { NAME_MAX_BYTES = 200 };
 
 static bool is_name_byte(unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.' || c == '/' || c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '/' || c >= 0x80;
 }
 
-int spg__channel_file_name(char *file_name, const char *name, const struct spg__channel_kind *kind) {
+int spg__channel_file_name(char *file_name, const char *name,
+                           const struct spg__channel_kind *kind) {
     size_t length = name ? strlen(name) : 0;
     if (length < 1 || length > NAME_MAX_BYTES || name[0] == '.' || name[0] == '/') {
-        return spg__fail(SPG_EINVAL, "%.220s: a channel's name has 1 to %d bytes and does not begin with a "
-                         "dot or a slash", name ? name : "NULL", NAME_MAX_BYTES);
+        return spg__fail(SPG_EINVAL,
+                         "%.220s: a channel's name has 1 to %d bytes and does not begin with a "
+                         "dot or a slash",
+                         name ? name : "NULL", NAME_MAX_BYTES);
     }
     char *to = file_name;
     for (const char *from = name; *from; from++) {
         if (!is_name_byte((unsigned char)*from)) {
-            return spg__fail(SPG_EINVAL, "%.220s: a channel's name has letters, digits, '_', '-', '.', '/' "
-                             "and what is beyond ASCII", name);
+            return spg__fail(SPG_EINVAL,
+                             "%.220s: a channel's name has letters, digits, '_', '-', '.', '/' "
+                             "and what is beyond ASCII",
+                             name);
         }
         if (*from == '/') to = stpcpy(to, "%2F");
         else *to++ = *from;
@@ -69,7 +74,8 @@ int spg__channel_open(const struct spg__domain *domain, const char *file_name,
 static int fill(spg__file file, const struct spg__channel_head *head, uint32_t mode) {
     void *address;
     int result = spg__file_reserve(file, head->header.size);
-    if (result == 0) result = spg__memory_map(&address, file, sizeof *head, SPG__MEMORY_READ_WRITE, 0);
+    if (result == 0)
+        result = spg__memory_map(&address, file, sizeof *head, SPG__MEMORY_READ_WRITE, 0);
     if (result < 0) return result;
     spg__copy_to_shared(address, head, sizeof *head);
     spg__memory_unmap(address, sizeof *head);
@@ -93,8 +99,9 @@ int spg__channel_make(const struct spg__domain *domain, const char *file_name,
         if (result == 0) result = spg__new_file_commit(&building);
         if (result < 0) spg__new_file_abandon(&building);
     }
-    if (result < 0) return spg__fail_system(result, "cannot make %.300s of %llu bytes", file_name,
-                                            (unsigned long long)size);
+    if (result < 0)
+        return spg__fail_system(result, "cannot make %.300s of %llu bytes", file_name,
+                                (unsigned long long)size);
     *file = building.file;
     return 0;
 }

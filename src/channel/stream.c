@@ -9,10 +9,10 @@
  *
  * Sleeping: the sleeper announces itself in the turn word, makes a barrier on all processors, looks
  * once more, and sleeps a slice. The other side stores its counter and then looks at the turn word,
- * without a fence: the sleeper's barrier falls either before the store was made, then the look comes
- * after it and sees the announcement, or after it, then the sleeper sees the counter. Where the
- * system has no such barrier the slice ends the sleep. A side that dies between its store and its
- * wake-up leaves the other to the end of its slice.
+ * without a fence: the sleeper's barrier falls either before the store was made, then the look
+ * comes after it and sees the announcement, or after it, then the sleeper sees the counter. Where
+ * the system has no such barrier the slice ends the sleep. A side that dies between its store and
+ * its wake-up leaves the other to the end of its slice.
  *
  * A corrupt peer: its counter is read once into a local and checked by subtraction; it can make the
  * bytes wrong, and nothing else.
@@ -73,14 +73,15 @@ static void publish(spg_stream *stream) {
 void spg__stream_leave(spg_stream *stream) {
     struct spg__end_shared *end = own_end(stream);
     uint64_t owner = spg__load_relaxed_64(&end->owner); /* relaxed: our own word */
-    spg__swap_seq_cst_64(&end->owner, owner | SPG__END_LEFT); /* pairs: stream.owner, turn.sleeper */
+    /* pairs: stream.owner, turn.sleeper */
+    spg__swap_seq_cst_64(&end->owner, owner | SPG__END_LEFT);
     spg__turn_wake(other_turn(stream));
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* What the other side's counter allows us: bytes to read, or room. Looks at it only if what is known
- * does not reach `wanted`. SPG_ECORRUPT is told by a count above the capacity. */
+/* What the other side's counter allows us: bytes to read, or room. Looks at it only if what is
+ * known does not reach `wanted`. SPG_ECORRUPT is told by a count above the capacity. */
 static uint64_t available(spg_stream *stream, uint64_t wanted) {
     bool writes = stream->end == SPG_STREAM_WRITER;
     uint64_t known = writes ? stream->capacity - (stream->position - stream->other)
@@ -94,8 +95,8 @@ static uint64_t available(spg_stream *stream, uint64_t wanted) {
     return writes ? stream->capacity - between : between;
 }
 
-/* The other side will never give us what we wait for: 0 for "it may", else why not. A reader is told
- * the end by SPG_ECLOSED. */
+/* The other side will never give us what we wait for: 0 for "it may", else why not. A reader is
+ * told the end by SPG_ECLOSED. */
 static int verdict(const spg_stream *stream) {
     switch (spg__end_state(&stream->node->domain, other_end(stream))) {
     case SPG__END_GONE: return SPG_ECLOSED;
@@ -104,8 +105,8 @@ static int verdict(const spg_stream *stream) {
     }
 }
 
-/* Waits until `wanted` bytes are available. Returns 0 or why not. Looks at the counter again after a
- * verdict: what was committed before the other side left or died is still ours. */
+/* Waits until `wanted` bytes are available. Returns 0 or why not. Looks at the counter again after
+ * a verdict: what was committed before the other side left or died is still ours. */
 static int wait_for(spg_stream *stream, uint64_t wanted, int64_t timeout) {
     struct spg__wait wait = spg__wait_begin(timeout);
     for (;;) {

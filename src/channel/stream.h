@@ -1,7 +1,7 @@
 /* stream.h: a stream as it lies in memory, and as a process holds one end of it.
  *
  *     0  the channel's head; geometry[0] is the capacity
- *   256  writer    who writes: node number << 4 | LEFT; 0: not come yet. Set by the one who takes the
+ *   256  writer    who writes: node number << 4 | LEFT; 0: not come yet. Set by who takes the
  *                  end, under the domain's lock; LEFT added by him when he goes
  *   264  written   bytes committed since the beginning. Writer: the writer. Readers: the reader
  *   384  reader    who reads, likewise
@@ -10,7 +10,8 @@
  *   640  room      turn word: the writer sleeps until there is room
  *   one page on    the bytes, `capacity` of them; byte n lies at n modulo capacity
  *
- * What each side writes lies on lines of its own, two apart, since processors fetch them in pairs. */
+ * What each side writes lies on lines of its own, two apart, since processors fetch them in pairs.
+ * */
 #ifndef SPG_CHANNEL_STREAM_H
 #define SPG_CHANNEL_STREAM_H
 
@@ -27,6 +28,8 @@ struct spg__end_shared {
     spg__word64 position; /* written, or consumed */
     spg__word64 zeros[14];
 };
+
+_Static_assert(sizeof(struct spg__end_shared) == 128, "an end has two lines");
 
 struct spg__stream_shared {
     spg__word64 head[SPG__CHANNEL_OWN / 8];
@@ -50,11 +53,11 @@ struct spg_stream {
     struct spg__stream_shared *shared; /* one page */
     char *ring;                        /* mapped twice in a row */
     uint64_t capacity;
-    uint64_t position;  /* ours: the truth, of which the shared one is the copy for the other side */
-    uint64_t other;     /* the other side's, as last seen */
-    uint64_t reserved;  /* writer: bytes handed out and not committed */
+    uint64_t position; /* ours: the truth, of which the shared one is the copy for the other side */
+    uint64_t other;    /* the other side's, as last seen */
+    uint64_t reserved; /* writer: bytes handed out and not committed */
     int end;
-    bool ended;         /* writer: said that it has nothing more to say */
+    bool ended; /* writer: said that it has nothing more to say */
     spg_node *node;
     uint64_t incarnation;
     struct spg__file_facts facts; /* which file it is */

@@ -24,9 +24,10 @@ static bool is_finished(enum spg__end_state state) {
     return state == SPG__END_GONE || state == SPG__END_DEAD;
 }
 
-/* Bytes of a writer that ended wait for a reader; those of one that died, when nobody has come, only
- * until the name is wanted again. */
-bool spg__stream_is_over(const struct spg__domain *domain, const struct spg__stream_shared *shared) {
+/* Bytes of a writer that ended wait for a reader; those of one that died, when nobody has come,
+ * only until the name is wanted again. */
+bool spg__stream_is_over(const struct spg__domain *domain,
+                         const struct spg__stream_shared *shared) {
     enum spg__end_state writer = spg__end_state(domain, &shared->writer);
     enum spg__end_state reader = spg__end_state(domain, &shared->reader);
     if (writer == SPG__END_DEAD && reader == SPG__END_NOBODY) return true;
@@ -99,9 +100,10 @@ static int open_file(spg_stream *stream, const spg_stream_options *options) {
 }
 
 static int taken(const spg_stream *stream, const char *name) {
-    return spg__fail(SPG_EEXIST, "stream %.220s has a %s already, or its last conversation is not over "
-                     "(samepage rm removes it)", name,
-                     stream->end == SPG_STREAM_WRITER ? "writer" : "reader");
+    return spg__fail(SPG_EEXIST,
+                     "stream %.220s has a %s already, or its last conversation is not over "
+                     "(samepage rm removes it)",
+                     name, stream->end == SPG_STREAM_WRITER ? "writer" : "reader");
 }
 
 static int open_locked(spg_stream *stream, const char *name, const spg_stream_options *options) {
@@ -123,13 +125,16 @@ static int open_locked(spg_stream *stream, const char *name, const spg_stream_op
 static int read_options(spg_stream_options *options, const spg_stream_options *given) {
     *options = (spg_stream_options)SPG_STREAM_OPTIONS;
     if (given && given->struct_size != sizeof *given) {
-        return spg__fail(SPG_EINVAL, "spg_stream_options: struct_size is %u where %zu was expected; begin "
-                         "with SPG_STREAM_OPTIONS", given->struct_size, sizeof *given);
+        return spg__fail(SPG_EINVAL,
+                         "spg_stream_options: struct_size is %u where %zu was expected; begin "
+                         "with SPG_STREAM_OPTIONS",
+                         given->struct_size, sizeof *given);
     }
     if (given) *options = *given;
     if (options->mode == 0) options->mode = 0600;
     if (options->mode & ~0666u || options->capacity > capacity_max) {
-        return spg__fail(SPG_EINVAL, "spg_stream_options: mode %#o or a capacity of %llu bytes cannot be",
+        return spg__fail(SPG_EINVAL,
+                         "spg_stream_options: mode %#o or a capacity of %llu bytes cannot be",
                          options->mode, (unsigned long long)options->capacity);
     }
     uint64_t capacity = spg__page_size();
@@ -153,7 +158,8 @@ int spg_stream_open(spg_stream **out, spg_node *node, const char *name, int end,
                     const spg_stream_options *given) {
     spg_stream_options options;
     if (!out || (end != SPG_STREAM_WRITER && end != SPG_STREAM_READER)) {
-        return spg__fail(SPG_EINVAL, "spg_stream_open: out is NULL, or end is neither writer nor reader");
+        return spg__fail(SPG_EINVAL,
+                         "spg_stream_open: out is NULL, or end is neither writer nor reader");
     }
     int result = read_options(&options, given);
     if (result == 0) result = spg__node_resolve(&node);
@@ -183,7 +189,8 @@ int spg_stream_open(spg_stream **out, spg_node *node, const char *name, int end,
 static bool is_still_named(const spg_stream *stream) {
     struct spg__file_facts facts;
     spg__file file;
-    if (spg__file_open(&file, stream->node->domain.directory, stream->file_name, SPG__FILE_READ) < 0) {
+    if (spg__file_open(&file, stream->node->domain.directory, stream->file_name, SPG__FILE_READ) <
+        0) {
         return false;
     }
     bool same = spg__file_facts(file, &facts) == 0 && facts.device == stream->facts.device &&
@@ -208,7 +215,8 @@ int spg_stream_close(spg_stream *stream) {
     spg__process_lock();
     bool found = spg__list_remove(&open_streams, &stream->link);
     spg__process_unlock();
-    if (!found) return spg__fail(SPG_EINVAL, "spg_stream_close: not an open stream (closed twice?)");
+    if (!found)
+        return spg__fail(SPG_EINVAL, "spg_stream_close: not an open stream (closed twice?)");
     if (stream->incarnation == spg__incarnation()) leave(stream);
     unmap(stream);
     free(stream);

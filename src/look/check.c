@@ -19,9 +19,8 @@ struct audit {
     int damage;
 };
 
-__attribute__((format(printf, 4, 5))) static void found_out(struct audit *audit, int weight,
-                                                            const char *name, const char *format,
-                                                            ...) {
+__attribute__((format(printf, 4, 5))) static void
+found_out(struct audit *audit, int weight, const char *name, const char *format, ...) {
     char text[1024];
     va_list arguments;
     if (weight == SPG_FINDING_DAMAGE) audit->damage++;
@@ -75,7 +74,8 @@ static void check_holders(struct audit *audit, const struct spg__found *found) {
     }
     struct spg__holders holders = spg__managed_holders(found->map, audit->domain, false);
     if (holders.dead > 0) {
-        found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " holders are dead", holders.dead);
+        found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " holders are dead",
+                  holders.dead);
     }
     if (holders.living == 0 && found->head.lifetime == SPG_TEMPORARY) {
         found_out(audit, SPG_FINDING_LEFT, found->text, "it is temporary, and nobody holds it");
@@ -127,13 +127,15 @@ static void check_stream(struct audit *audit, const char *file_name) {
         const struct spg__stream_shared *shared = found.shared;
         check_end(audit, found.name, "writer", &shared->writer);
         check_end(audit, found.name, "reader", &shared->reader);
-        uint64_t consumed = spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
-        uint64_t written = spg__load_acquire_64(&shared->writer.position);  /* pairs: stream.written */
+        /* pairs: stream.consumed, stream.written */
+        uint64_t consumed = spg__load_acquire_64(&shared->reader.position);
+        uint64_t written = spg__load_acquire_64(&shared->writer.position);
         /* The counters are read one after the other, so only an idle stream shows them together. */
-        bool idle = consumed == spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
+        bool idle = consumed ==
+                    spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
         if (idle && written - consumed > found.head.geometry[0]) {
-            found_out(audit, SPG_FINDING_DAMAGE, found.name, "%" PRIu64 " bytes are written and %" PRIu64
-                      " consumed", written, consumed);
+            found_out(audit, SPG_FINDING_DAMAGE, found.name,
+                      "%" PRIu64 " bytes are written and %" PRIu64 " consumed", written, consumed);
         }
         if (spg__stream_is_over(audit->domain, shared)) {
             found_out(audit, SPG_FINDING_LEFT, found.name, "both ends are gone");
@@ -154,7 +156,8 @@ static int check_name(void *context, const char *name) {
     if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
         int result = spg__record_read(audit->domain->directory, name, text, sizeof text);
         if (result == 0) check_segment(audit, text);
-        else if (result != SPG_ENOENT) found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
+        else if (result != SPG_ENOENT)
+            found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
     } else if (spg__is_stream_file(name)) {
         check_stream(audit, name);
     } else if (ends_with(name, ".new")) {

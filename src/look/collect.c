@@ -1,7 +1,7 @@
 /* collect.c: removing what the dead left.
  *
- * Places need no protection: freeing one is a single swap (node/place.c). Everything that has a name
- * is removed under the domain's lock, because then nobody is making or entering one: a record
+ * Places need no protection: freeing one is a single swap (node/place.c). Everything that has a
+ * name is removed under the domain's lock, because then nobody is making or entering one: a record
  * without a segment, a segment under construction, a temporary one without a living holder cannot
  * become anything else while we look. Each step stands alone; a death between two leaves the rest
  * for the next. */

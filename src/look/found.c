@@ -63,7 +63,8 @@ static int map_head(struct spg__found *found, bool writable) {
     case SPG__SYSV: return attach_sysv(found, writable);
     case SPG__POSIX:
     case SPG__FILE: return map_file(found, writable);
-    default: return spg__fail(SPG_EINVAL, "%.300s has no name in the system to find it by", found->text);
+    default:
+        return spg__fail(SPG_EINVAL, "%.300s has no name in the system to find it by", found->text);
     }
 }
 

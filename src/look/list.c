@@ -60,8 +60,8 @@ static void describe(const struct walk *walk, const struct spg__found *found,
     entry->temporary = found->head.lifetime == SPG_TEMPORARY;
 }
 
-static uint32_t count_ends(const struct spg__domain *domain, const struct spg__stream_shared *shared,
-                           enum spg__end_state state) {
+static uint32_t count_ends(const struct spg__domain *domain,
+                           const struct spg__stream_shared *shared, enum spg__end_state state) {
     return (uint32_t)(spg__end_state(domain, &shared->writer) == state) +
            (uint32_t)(spg__end_state(domain, &shared->reader) == state);
 }
@@ -83,8 +83,9 @@ static int visit_stream(const struct walk *walk, const char *file_name) {
     };
     if (found.shared) {
         const struct spg__stream_shared *shared = found.shared;
-        uint64_t consumed = spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
-        uint64_t written = spg__load_acquire_64(&shared->writer.position);  /* pairs: stream.written */
+        /* pairs: stream.consumed, stream.written */
+        uint64_t consumed = spg__load_acquire_64(&shared->reader.position);
+        uint64_t written = spg__load_acquire_64(&shared->writer.position);
         entry.waiting = written - consumed;
         entry.living = count_ends(walk->domain, shared, SPG__END_HERE);
         entry.dead = count_ends(walk->domain, shared, SPG__END_DEAD);

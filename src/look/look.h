@@ -15,16 +15,16 @@ struct spg__found {
     struct spg__segment_name name;
     struct spg__managed_shared *map; /* of the first SPG__MANAGED_HEADER bytes */
     struct spg__managed_head head;
-    uint64_t room;                   /* bytes the object really has */
+    uint64_t room; /* bytes the object really has */
     uint32_t mode;
     uint32_t user;
     int trouble;
     int sysv_id;
-    bool half_made;                  /* sysv: under construction */
+    bool half_made; /* sysv: under construction */
 };
 
-/* Looks at the segment of this name. Never fails: `trouble` tells. `detail` of this thread says what
- * the trouble is. */
+/* Looks at the segment of this name. Never fails: `trouble` tells. `detail` of this thread says
+ * what the trouble is. */
 void spg__found_open(struct spg__found *found, const char *text, bool writable);
 void spg__found_close(struct spg__found *found);
 

@@ -25,7 +25,8 @@ int spg__domain_path(const char *path, char *full, size_t size) {
     if (path) {
         length = snprintf(full, size, "%s", path);
     } else {
-        length = snprintf(full, size, "%s/samepage-%u", spg__shared_memory_directory(), spg__user());
+        length = snprintf(full, size, "%s/samepage-%u", spg__shared_memory_directory(),
+                          spg__user());
     }
     if (length == 0) return spg__fail(SPG_EINVAL, "the domain's path is empty");
     if (length < (int)size) return 0;
@@ -37,7 +38,8 @@ static int check_directory(const struct spg__domain *domain) {
     int result = spg__file_facts(domain->directory, &facts);
     if (result < 0) return spg__fail_system(result, "domain %s", domain->path);
     if (facts.user != spg__user() && facts.user != 0) {
-        return spg__fail(SPG_EPERM, "domain %s belongs to user %u: use a directory of your own or of root",
+        return spg__fail(SPG_EPERM,
+                         "domain %s belongs to user %u: use a directory of your own or of root",
                          domain->path, facts.user);
     }
     if (facts.mode & 0002) {
@@ -102,11 +104,13 @@ static int make_table(struct spg__domain *domain) {
 }
 
 static int open_table(struct spg__domain *domain, enum spg__domain_purpose purpose) {
-    enum spg__file_access access = purpose == SPG__DOMAIN_LOOK ? SPG__FILE_READ : SPG__FILE_READ_WRITE;
+    enum spg__file_access access = purpose == SPG__DOMAIN_LOOK ? SPG__FILE_READ
+                                                               : SPG__FILE_READ_WRITE;
     int result = spg__file_open(&domain->nodes, domain->directory, "nodes", access);
     if (result == SPG_ENOENT && purpose == SPG__DOMAIN_JOIN) {
         result = make_table(domain);
-        if (result == 0) result = spg__file_open(&domain->nodes, domain->directory, "nodes", access);
+        if (result == 0)
+            result = spg__file_open(&domain->nodes, domain->directory, "nodes", access);
     }
     if (result < 0) return spg__fail_system(result, "cannot open %s/nodes", domain->path);
     return 0;
@@ -117,9 +121,10 @@ int spg__domain_check(const struct spg__domain *domain) {
     int result = spg__file_facts(domain->nodes, &facts);
     if (result < 0) return spg__fail_system(result, "%s/nodes", domain->path);
     if (!facts.regular || facts.size < SPG__TABLE_BYTES) {
-        return spg__fail(SPG_ECORRUPT, "%s/nodes has %llu bytes where %d are needed: somebody cut it; "
-                         "remove the directory when none of its processes run", domain->path,
-                         (unsigned long long)facts.size, SPG__TABLE_BYTES);
+        return spg__fail(SPG_ECORRUPT,
+                         "%s/nodes has %llu bytes where %d are needed: somebody cut it; "
+                         "remove the directory when none of its processes run",
+                         domain->path, (unsigned long long)facts.size, SPG__TABLE_BYTES);
     }
     return 0;
 }
@@ -147,7 +152,8 @@ static int check_same(const struct spg__domain *domain, spg__file file) {
     if (result == 0) result = spg__file_facts(file, &mapped);
     if (result < 0) return spg__fail_system(result, "%s/nodes", domain->path);
     if (locked.device == mapped.device && locked.number == mapped.number) return 0;
-    return spg__fail(SPG_EAGAIN, "%s/nodes was replaced while it was opened: try again", domain->path);
+    return spg__fail(SPG_EAGAIN, "%s/nodes was replaced while it was opened: try again",
+                     domain->path);
 }
 
 static int map_table(struct spg__domain *domain, enum spg__domain_purpose purpose) {
@@ -201,13 +207,12 @@ int spg__domain_alive(const struct spg__domain *domain, uint64_t number) {
 }
 
 static void pause_a_moment(void) {
-    spg__word32 never_woken;
-    atomic_init(&never_woken.word, 0);
+    spg__word32 never_woken = {0};
     spg__wait(&never_woken, 0, LOCK_PAUSE_NS);
 }
 
-/* Opened and put on the list as one step for forks: a child that shares the opening must know it, or
- * it would keep the lock from everybody for as long as it lives. */
+/* Opened and put on the list as one step for forks: a child that shares the opening must know it,
+ * or it would keep the lock from everybody for as long as it lives. */
 static int open_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
     spg__process_lock();
     int result = spg__file_open(&lock->file, domain->directory, "nodes", SPG__FILE_READ_WRITE);
@@ -242,8 +247,10 @@ int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *
     if (result == 0) return 0;
     spg__domain_unlock(lock);
     if (result == SPG_EAGAIN) {
-        return spg__fail(SPG_ETIMEDOUT, "domain %s is locked by another process for five seconds: is one "
-                         "stopped while it opens or closes a segment?", domain->path);
+        return spg__fail(SPG_ETIMEDOUT,
+                         "domain %s is locked by another process for five seconds: is one "
+                         "stopped while it opens or closes a segment?",
+                         domain->path);
     }
     return spg__fail_system(result, "cannot lock %s/nodes", domain->path);
 }

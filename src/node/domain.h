@@ -6,8 +6,9 @@
 #include "node/table.h"
 #include "platform/new_file.h"
 
-/* Private to this process. `nodes` is an opening of its own, because locks belong to openings; it is
- * never mapped, because a mapping keeps its opening, and with it the locks, alive in fork children. */
+/* Private to this process. `nodes` is an opening of its own, because locks belong to openings; it
+ * is never mapped, because a mapping keeps its opening, and with it the locks, alive in fork
+ * children. */
 struct spg__domain {
     spg__file directory;
     spg__file nodes;

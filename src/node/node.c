@@ -11,12 +11,15 @@ static int read_options(spg_node_options *options, const spg_node_options *given
     *options = (spg_node_options)SPG_NODE_OPTIONS;
     if (!given) return 0;
     if (given->struct_size != sizeof *options) {
-        return spg__fail(SPG_EINVAL, "spg_node_options: struct_size is %u where %zu was expected; begin "
-                         "with SPG_NODE_OPTIONS", given->struct_size, sizeof *options);
+        return spg__fail(SPG_EINVAL,
+                         "spg_node_options: struct_size is %u where %zu was expected; begin "
+                         "with SPG_NODE_OPTIONS",
+                         given->struct_size, sizeof *options);
     }
     *options = *given;
     if (options->mode & ~0777u || (options->mode & 0002)) {
-        return spg__fail(SPG_EINVAL, "spg_node_options: mode %04o lets everybody write or is no mode",
+        return spg__fail(SPG_EINVAL,
+                         "spg_node_options: mode %04o lets everybody write or is no mode",
                          options->mode);
     }
     if (options->mode == 0) options->mode = 0700;
@@ -60,7 +63,8 @@ int spg_node_close(spg_node *node) {
 int spg__node_resolve(spg_node **node) {
     if (!*node) return spg__self_node(node);
     if ((*node)->incarnation == spg__incarnation()) return 0;
-    return spg__fail(SPG_EFORKED, "the node belongs to the parent of this process: open one of your own");
+    return spg__fail(SPG_EFORKED,
+                     "the node belongs to the parent of this process: open one of your own");
 }
 
 int spg_node_id(spg_node *node, uint64_t *id) {

@@ -4,11 +4,11 @@
 
 #include "node/node.h"
 
-/* Lies in a page that every fork child finds zeroed, so a child never passes for its parent, however
- * it was forked. Written under the process lock, `domain` last. */
+/* Lies in a page that every fork child finds zeroed, so a child never passes for its parent,
+ * however it was forked. Written under the process lock, `domain` last. */
 struct spg__self {
-    spg__word64 number; /* of the default node; 0: none yet */
-    spg__word64 domain; /* number of its domain */
+    spg__word64 number;      /* of the default node; 0: none yet */
+    spg__word64 domain;      /* number of its domain */
     spg__word64 incarnation; /* of this process since its last fork; 0: none yet */
 };
 

@@ -55,9 +55,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit words are lock-free");
     }
 /* True if `*expected` was there and `value` is now; otherwise `*expected` is what was there. */
 #define SPG__CAS(width, name, order)                                                               \
-    static inline bool spg__cas_##name##_##width(spg__word##width *shared,                         \
-                                                 uint##width##_t *expected,                        \
-                                                 uint##width##_t value) {                          \
+    static inline bool spg__cas_##name##_##width(                                                  \
+        spg__word##width *shared, uint##width##_t *expected, uint##width##_t value) {              \
         SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "cas_" #name, &shared->word, width / 8);          \
         bool done = atomic_compare_exchange_strong_explicit(&shared->word, expected, value, order, \
                                                             memory_order_relaxed);                 \

@@ -53,11 +53,12 @@ static int lock_own(struct spg__new_file *new_file) {
 }
 
 static int create_named(struct spg__new_file *new_file) {
-    int length = snprintf(new_file->temporary, sizeof new_file->temporary, "%s.new", new_file->name);
+    int length = snprintf(new_file->temporary, sizeof new_file->temporary, "%s.new",
+                          new_file->name);
     if (length >= (int)sizeof new_file->temporary) return SPG_EINVAL;
     for (int i = 0; i < TRIES; i++) {
-        int result =
-            spg__file_create_named(&new_file->file, new_file->directory, new_file->temporary);
+        int result = spg__file_create_named(&new_file->file, new_file->directory,
+                                            new_file->temporary);
         if (result == 0) result = lock_own(new_file);
         if (result != SPG_EEXIST) return result;
         result = spg__new_file_clear(new_file->directory, new_file->temporary);

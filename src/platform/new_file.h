@@ -13,9 +13,9 @@ enum { SPG__PATH_BYTES = 4096 };
 
 struct spg__new_file {
     spg__file file;
-    spg__file directory;              /* or SPG__NO_FILE: then the name is a path */
-    char name[SPG__PATH_BYTES];       /* it will have */
-    char temporary[SPG__PATH_BYTES];  /* it has until then; empty for an unnamed file */
+    spg__file directory;             /* or SPG__NO_FILE: then the name is a path */
+    char name[SPG__PATH_BYTES];      /* it will have */
+    char temporary[SPG__PATH_BYTES]; /* it has until then; empty for an unnamed file */
 };
 
 int spg__new_file_begin(struct spg__new_file *new_file, spg__file directory, const char *name);

@@ -73,9 +73,9 @@ void spg__set_and_wake(spg__word32 *word, uint32_t bits);
 
 enum { SPG__WAKE_ALL = INT32_MAX };
 
-/* A barrier on every processor that runs a process which has registered: as if each of them had made
- * a full barrier somewhere during the call. False where the system has none. For the side that waits
- * and has time, so that the other side, which has none, can do with spg__load_light. */
+/* A barrier on every processor that runs a process which has registered: as if each of them had
+ * made a full barrier somewhere during the call. False where the system has none. For the side that
+ * waits and has time, so that the other side, which has none, can do with spg__load_light. */
 bool spg__barrier_register(void);
 bool spg__barrier_everywhere(void);
 
@@ -139,9 +139,10 @@ int spg__directory_each(spg__file directory, int (*visit)(void *context, const c
 
 /* A lock on the number `position` of an open file, held by this opening of the file and freed by
  * the kernel when it is closed, which a kill does too. Nobody can free it for its holder. */
-int spg__lock_try(spg__file file, uint64_t position);  /* SPG_EAGAIN: another opening holds it */
+int spg__lock_try(spg__file file, uint64_t position); /* SPG_EAGAIN: another opening holds it */
 int spg__lock_release(spg__file file, uint64_t position);
-int spg__lock_held(spg__file file, uint64_t position); /* 1: by another opening, or unsure; 0: free */
+int spg__lock_held(spg__file file,
+                   uint64_t position); /* 1: by another opening, or unsure; 0: free */
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -152,8 +153,8 @@ size_t spg__page_size(void);
  * `huge_page` is the size of explicit huge pages for fresh memory, or 0. */
 int spg__memory_map(void **address, spg__file file, size_t size, enum spg__memory_access access,
                     size_t huge_page);
-/* Maps `size` bytes of `file` from `offset` twice, one after the other, so that what wraps round the
- * end lies in one piece. Both are multiples of the page. Unmapped as 2 * size bytes. */
+/* Maps `size` bytes of `file` from `offset` twice, one after the other, so that what wraps round
+ * the end lies in one piece. Both are multiples of the page. Unmapped as 2 * size bytes. */
 int spg__memory_map_ring(void **address, spg__file file, uint64_t offset, size_t size);
 int spg__memory_unmap(void *address, size_t size);
 /* The same pages and more after them; the address may change. */
@@ -165,8 +166,13 @@ int spg__memory_bind(void *address, size_t size, int numa_node);
 
 /* ---- memory without a name ------------------------------------------------------------------- */
 
-enum { SPG__SEAL_SHRINK = 1, SPG__SEAL_GROW = 2, SPG__SEAL_WRITE = 4, SPG__SEAL_FUTURE_WRITE = 8,
-       SPG__SEAL_SEALS = 16 };
+enum {
+    SPG__SEAL_SHRINK = 1,
+    SPG__SEAL_GROW = 2,
+    SPG__SEAL_WRITE = 4,
+    SPG__SEAL_FUTURE_WRITE = 8,
+    SPG__SEAL_SEALS = 16
+};
 
 int spg__memfd_create(spg__file *file, const char *label, size_t huge_page);
 int spg__file_seal(spg__file file, unsigned seals);

@@ -3,7 +3,7 @@
 
 #ifdef SPG_SEAM
 
-#  include <errno.h>
+#    include <errno.h>
 
 spg__seam_hook *spg__seam;
 

@@ -22,7 +22,7 @@ enum spg__seam_kind {
 
 struct spg__seam_event {
     enum spg__seam_kind kind;
-    const char *name;          /* of the operation or the system call */
+    const char *name;             /* of the operation or the system call */
     const volatile void *address; /* of the shared word; NULL for a call */
     size_t size;
 };
@@ -39,14 +39,15 @@ intptr_t spg__seam_passed(const char *call, intptr_t result);
 void spg__seam_access(enum spg__seam_kind kind, const char *name, const volatile void *address,
                       size_t size);
 
-#  define SPG_SYSTEM(call, arguments)                                                              \
-      (spg__seam_refuses(#call) ? (intptr_t)-1 : spg__seam_passed(#call, (intptr_t)(call arguments)))
-#  define SPG__SEAM_ACCESS(kind, name, address, size) spg__seam_access(kind, name, address, size)
+#    define SPG_SYSTEM(call, arguments)                                                            \
+        (spg__seam_refuses(#call) ? (intptr_t)-1                                                   \
+                                  : spg__seam_passed(#call, (intptr_t)(call arguments)))
+#    define SPG__SEAM_ACCESS(kind, name, address, size) spg__seam_access(kind, name, address, size)
 
 #else
 
-#  define SPG_SYSTEM(call, arguments) ((intptr_t)(call arguments))
-#  define SPG__SEAM_ACCESS(kind, name, address, size) ((void)0)
+#    define SPG_SYSTEM(call, arguments) ((intptr_t)(call arguments))
+#    define SPG__SEAM_ACCESS(kind, name, address, size) ((void)0)
 
 #endif
 

@@ -28,8 +28,8 @@ static void abandon(spg_segment *segment) {
 }
 
 static int open_named(spg_segment *segment) {
-    enum spg__file_access access =
-        segment->options.access == SPG_READ_WRITE ? SPG__FILE_READ_WRITE : SPG__FILE_READ;
+    enum spg__file_access access = segment->options.access == SPG_READ_WRITE ? SPG__FILE_READ_WRITE
+                                                                             : SPG__FILE_READ;
     int result = spg__file_open(&segment->file, SPG__NO_FILE, segment->name.path, access);
     if (result < 0) return result;
     result = spg__segment_map_file(segment, segment->file);

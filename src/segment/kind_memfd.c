@@ -42,8 +42,8 @@ static int unlink_named(const struct spg__segment_name *name) {
     return no_name();
 }
 
-const struct spg__segment_kind_calls spg__segment_memfd_calls = {create,     commit,   abandon,
-                                                                 open_named, is_named, unlink_named};
+const struct spg__segment_kind_calls spg__segment_memfd_calls = {
+    create, commit, abandon, open_named, is_named, unlink_named};
 
 /* ---- anonymous: the same without a descriptor ------------------------------------------------ */
 

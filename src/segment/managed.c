@@ -4,7 +4,7 @@
  * wants a row, closes the segment or collects takes it out with one swap from exactly that number.
  *
  *   tag              release             acquire                  without it
- *   managed.holder   leaving, burying    entering                 nothing of the caller's depends on
+ *   managed.holder   leaving, burying    entering                 nothing of the caller's hangs on
  *                                                                 it: rows say who, not what
  *   managed.size     growing             open, resize             a size could be seen before the
  *                                                                 pages are there */
@@ -39,7 +39,8 @@ void spg__managed_init(spg_segment *segment, const struct spg__domain *domain, u
 static int check_type(const spg_segment *segment, const struct spg__managed_head *head) {
     const char *wanted = segment->options.type;
     if (!memchr(head->type, '\0', sizeof head->type) || head->lifetime > SPG_TEMPORARY) {
-        return spg__fail(SPG_ECORRUPT, "%.300s: type or lifetime cannot be right", segment->name.text);
+        return spg__fail(SPG_ECORRUPT, "%.300s: type or lifetime cannot be right",
+                         segment->name.text);
     }
     if (!wanted || strcmp(wanted, head->type) == 0) return 0;
     return spg__fail(SPG_ETYPE, "%.300s holds \"%s\", and \"%s\" was expected", segment->name.text,
@@ -84,8 +85,8 @@ int spg__managed_enter(spg_segment *segment, const struct spg__domain *domain, u
     spg__managed_holders(shared_of(segment), domain, true);
     if (claim_row(segment)) return 0;
     segment->holder = 0;
-    return spg__fail(SPG_EFULL, "%.300s has %d holders, which is all it can have", segment->name.text,
-                     SPG__HOLDERS);
+    return spg__fail(SPG_EFULL, "%.300s has %d holders, which is all it can have",
+                     segment->name.text, SPG__HOLDERS);
 }
 
 void spg__managed_leave(spg_segment *segment) {

@@ -4,7 +4,7 @@
  *     64  type      zero-padded text; constant
  *    112  lifetime  enum spg_segment_lifetime; constant
  *    116  zeros
- *    128  holders   496 node numbers; 0: free. A process enters its own by compare-and-swap and takes
+ *    128  holders   496 node numbers; 0: free. A process enters its own by compare-and-swap, takes
  *                   it out again; whoever meets a dead one may take it out
  *   4096  the caller's bytes */
 #ifndef SPG_SEGMENT_MANAGED_H
@@ -30,7 +30,8 @@ struct spg__managed_shared {
 _Static_assert(offsetof(struct spg__managed_head, type) == 64, "layout of a managed segment");
 _Static_assert(offsetof(struct spg__managed_head, lifetime) == 112, "layout of a managed segment");
 _Static_assert(sizeof(struct spg__managed_head) == 128, "layout of a managed segment");
-_Static_assert(sizeof(struct spg__managed_shared) == SPG__MANAGED_HEADER, "layout of a managed segment");
+_Static_assert(sizeof(struct spg__managed_shared) == SPG__MANAGED_HEADER,
+               "layout of a managed segment");
 
 struct spg__domain;
 

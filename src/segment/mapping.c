@@ -22,7 +22,8 @@ int spg__segment_failed(const spg_segment *segment, int result, const char *what
         char told[512];
         strncpy(told, spg_error_detail(), sizeof told - 1);
         told[sizeof told - 1] = '\0';
-        return spg__fail(result, "%s (%.100s has %llu MiB, %llu free; make it larger, or use memfd:)", told,
+        return spg__fail(result,
+                         "%s (%.100s has %llu MiB, %llu free; make it larger, or use memfd:)", told,
                          slash ? folder : ".", (unsigned long long)(all >> 20),
                          (unsigned long long)(room >> 20));
     }
@@ -77,8 +78,8 @@ int spg__segment_fill_memory(spg_segment *segment) {
     return result;
 }
 
-/* Reserving through the file is quickest. Where the pages have to be of some place or size, the file
- * gets its length first, and the pages come by the mapping, which carries the advice. */
+/* Reserving through the file is quickest. Where the pages have to be of some place or size, the
+ * file gets its length first, and the pages come by the mapping, which carries the advice. */
 int spg__segment_fill_file(spg_segment *segment, spg__file file, size_t total) {
     bool placed = is_placed(segment);
     int result = placed ? spg__file_set_size(file, total) : spg__file_reserve(file, total);
@@ -111,7 +112,8 @@ int spg__segment_settle(spg_segment *segment) {
     const spg_segment_options *options = &segment->options;
     int result = 0;
     if (options->populate) {
-        result = spg__memory_populate(segment->base, segment->mapped, options->access == SPG_READ_WRITE);
+        result = spg__memory_populate(segment->base, segment->mapped,
+                                      options->access == SPG_READ_WRITE);
         if (result < 0) return spg__segment_failed(segment, result, "populate");
     }
     if (options->lock) {

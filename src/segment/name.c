@@ -13,8 +13,10 @@ static int parse_posix(struct spg__segment_name *name, const char *rest) {
     const char *leaf = rest[0] == '/' ? rest + 1 : rest;
     if (*leaf == '\0' || strchr(leaf, '/') || strlen(leaf) > POSIX_NAME_MAX ||
         strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0) {
-        return spg__fail(SPG_EINVAL, "posix:%.300s: a POSIX name is one word of at most %d bytes without "
-                         "further slashes, as in posix:/frames", rest, POSIX_NAME_MAX);
+        return spg__fail(SPG_EINVAL,
+                         "posix:%.300s: a POSIX name is one word of at most %d bytes without "
+                         "further slashes, as in posix:/frames",
+                         rest, POSIX_NAME_MAX);
     }
     snprintf(name->path, sizeof name->path, "%s/%s", spg__shared_memory_directory(), leaf);
     snprintf(name->text, sizeof name->text, "posix:/%s", leaf);
@@ -35,8 +37,10 @@ static int parse_sysv_file(struct spg__segment_name *name, const char *rest) {
     const char *mark = strrchr(rest, '#');
     size_t length = mark ? (size_t)(mark - rest) : 0;
     if (!mark || length >= sizeof name->path || !parse_number(mark + 1, 1, 255, &name->number)) {
-        return spg__fail(SPG_EINVAL, "sysv:%.300s: after the path comes # and a number from 1 to 255, as in "
-                         "sysv:/etc/hosts#7", rest);
+        return spg__fail(SPG_EINVAL,
+                         "sysv:%.300s: after the path comes # and a number from 1 to 255, as in "
+                         "sysv:/etc/hosts#7",
+                         rest);
     }
     memcpy(name->path, rest, length);
     name->path[length] = '\0';
@@ -62,14 +66,17 @@ static int parse_sysv(struct spg__segment_name *name, const char *rest) {
         snprintf(name->text, sizeof name->text, "sysv:0x%x", (unsigned)name->number);
         return 0;
     }
-    return spg__fail(SPG_EINVAL, "sysv:%.300s: a key is a number other than 0 (sysv:0x5eed), a file and a "
-                     "number (sysv:/etc/hosts#7), id=N, or private", rest);
+    return spg__fail(SPG_EINVAL,
+                     "sysv:%.300s: a key is a number other than 0 (sysv:0x5eed), a file and a "
+                     "number (sysv:/etc/hosts#7), id=N, or private",
+                     rest);
 }
 
 static int parse_file(struct spg__segment_name *name, const char *rest) {
     size_t length = strlen(rest);
     if (length == 0 || length >= sizeof name->path || rest[length - 1] == '/') {
-        return spg__fail(SPG_EINVAL, "file:%.300s: the path of a file of at most %d bytes must follow", rest,
+        return spg__fail(SPG_EINVAL,
+                         "file:%.300s: the path of a file of at most %d bytes must follow", rest,
                          SPG__PATH_BYTES - 1);
     }
     strcpy(name->path, rest);
@@ -113,6 +120,8 @@ int spg__segment_name_parse(struct spg__segment_name *name, const char *text) {
         *name = (struct spg__segment_name){.kind = kinds[i].kind};
         return kinds[i].parse(name, text + length);
     }
-    return spg__fail(SPG_EINVAL, "%.300s: a segment's name begins with its kind: posix:/frames, sysv:0x5eed, "
-                     "file:/data/index, memfd:label or anonymous:", text);
+    return spg__fail(SPG_EINVAL,
+                     "%.300s: a segment's name begins with its kind: posix:/frames, sysv:0x5eed, "
+                     "file:/data/index, memfd:label or anonymous:",
+                     text);
 }

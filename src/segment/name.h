@@ -4,21 +4,16 @@
 
 #include "platform/new_file.h"
 
-enum spg__segment_kind {
-    SPG__POSIX,
-    SPG__SYSV,
-    SPG__MEMFD,
-    SPG__ANONYMOUS,
-    SPG__FILE
-};
+enum spg__segment_kind { SPG__POSIX, SPG__SYSV, SPG__MEMFD, SPG__ANONYMOUS, SPG__FILE };
 
 enum spg__sysv_naming { SPG__BY_KEY, SPG__BY_ID, SPG__BY_FILE, SPG__BY_NOTHING };
 
 struct spg__segment_name {
     enum spg__segment_kind kind;
     enum spg__sysv_naming sysv;
-    int32_t number;             /* sysv: key, id, or the number given to ftok */
-    char path[SPG__PATH_BYTES]; /* posix, file: of the file; sysv by file: of the key's; memfd: label */
+    int32_t number; /* sysv: key, id, or the number given to ftok */
+    char path
+        [SPG__PATH_BYTES]; /* posix, file: of the file; sysv by file: of the key's; memfd: label */
     char text[SPG__PATH_BYTES + 16]; /* the name in its one proper form */
 };
 

@@ -10,14 +10,16 @@ static int check_values(const spg_segment_options *options) {
         options->lifetime > SPG_TEMPORARY || options->huge_pages > SPG_HUGE_1G ||
         options->exclusive > 1 || options->populate > 1 || options->lock > 1 || options->reserved) {
         return spg__fail(SPG_EINVAL, "spg_segment_options: a value is out of range; begin with "
-                         "SPG_SEGMENT_OPTIONS");
+                                     "SPG_SEGMENT_OPTIONS");
     }
     if (options->mode & ~0666u) {
-        return spg__fail(SPG_EINVAL, "spg_segment_options: mode %#o has bits that memory has no use for",
+        return spg__fail(SPG_EINVAL,
+                         "spg_segment_options: mode %#o has bits that memory has no use for",
                          options->mode);
     }
     if (options->seals & ~31u || options->numa_node < SPG_NUMA_ANY) {
-        return spg__fail(SPG_EINVAL, "spg_segment_options: seals %#x or numa_node %d does not exist",
+        return spg__fail(SPG_EINVAL,
+                         "spg_segment_options: seals %#x or numa_node %d does not exist",
                          options->seals, options->numa_node);
     }
     if (options->type && strlen(options->type) > SPG_SEGMENT_TYPE_MAX) {
@@ -38,8 +40,9 @@ static int check_kind(const spg_segment *segment) {
     const char *unsuitable = NULL;
     if (options->seals && kind != SPG__MEMFD) unsuitable = "seals, which memfd alone has";
     if (options->huge_pages >= SPG_HUGE_2M && (kind == SPG__POSIX || kind == SPG__FILE)) {
-        unsuitable = "explicit huge pages, which memfd, sysv and anonymous have (for a file: put it on "
-                     "a hugetlbfs)";
+        unsuitable =
+            "explicit huge pages, which memfd, sysv and anonymous have (for a file: put it on "
+            "a hugetlbfs)";
     }
     if (options->access == SPG_COPY_ON_WRITE && (kind == SPG__SYSV || kind == SPG__ANONYMOUS)) {
         unsuitable = "copy-on-write, which posix, file and memfd have";
@@ -51,8 +54,10 @@ static int check_kind(const spg_segment *segment) {
         return spg__fail(SPG_ENOTSUP, "%.300s cannot have %s", segment->name.text, unsuitable);
     }
     if (options->profile == SPG_BARE && (options->lifetime == SPG_TEMPORARY || options->type)) {
-        return spg__fail(SPG_EINVAL, "%.300s: lifetime and type are noted in the header, which only "
-                         "SPG_MANAGED has", segment->name.text);
+        return spg__fail(SPG_EINVAL,
+                         "%.300s: lifetime and type are noted in the header, which only "
+                         "SPG_MANAGED has",
+                         segment->name.text);
     }
     return 0;
 }
@@ -71,8 +76,10 @@ static int make_path_absolute(struct spg__segment_name *name) {
 static int fill(spg_segment *segment, const char *name, const spg_segment_options *given) {
     segment->options = (spg_segment_options)SPG_SEGMENT_OPTIONS;
     if (given && given->struct_size != sizeof *given) {
-        return spg__fail(SPG_EINVAL, "spg_segment_options: struct_size is %u where %zu was expected; begin "
-                         "with SPG_SEGMENT_OPTIONS", given->struct_size, sizeof *given);
+        return spg__fail(SPG_EINVAL,
+                         "spg_segment_options: struct_size is %u where %zu was expected; begin "
+                         "with SPG_SEGMENT_OPTIONS",
+                         given->struct_size, sizeof *given);
     }
     if (given) segment->options = *given;
     if (segment->options.mode == 0) segment->options.mode = 0600;

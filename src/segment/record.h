@@ -3,8 +3,8 @@
  * For each managed segment with a name there is one record in the domain's directory, made before
  * the segment and removed after it: so whatever dies in between, everything that exists is on
  * record. A record is one name that carries a text (a symbolic link), so it is there or not, never
- * half. All of it happens under the domain's lock: a record without a segment, seen by one who holds
- * the lock, is what a dead process left. */
+ * half. All of it happens under the domain's lock: a record without a segment, seen by one who
+ * holds the lock, is what a dead process left. */
 #ifndef SPG_SEGMENT_RECORD_H
 #define SPG_SEGMENT_RECORD_H
 

@@ -1,15 +1,16 @@
 /* resize.c: growing a segment, and mapping what others have grown.
  *
  * The file grows first, every page reserved; then the size in the head is raised, which is the
- * commit for a managed segment; then this mapping follows. Two that grow at once: the file takes the
- * larger size, and so does the head. A death in between leaves a file longer than its head says,
- * which nobody minds. */
+ * commit for a managed segment; then this mapping follows. Two that grow at once: the file takes
+ * the larger size, and so does the head. A death in between leaves a file longer than its head
+ * says, which nobody minds. */
 #include "base/error.h"
 #include "segment/managed.h"
 
 static int check_can_resize(const spg_segment *segment) {
     if (segment->file == SPG__NO_FILE) {
-        return spg__fail(SPG_ENOTSUP, "%.300s cannot grow: its kind has one size", segment->name.text);
+        return spg__fail(SPG_ENOTSUP, "%.300s cannot grow: its kind has one size",
+                         segment->name.text);
     }
     if (segment->options.huge_pages >= SPG_HUGE_2M) {
         return spg__fail(SPG_ENOTSUP, "%.300s cannot grow: it has explicit huge pages",
@@ -42,9 +43,10 @@ static int present_size(const spg_segment *segment, uint64_t *present, uint64_t 
     if (result < 0) return spg__segment_failed(segment, result, "measure");
     *room = *present = facts.size;
     if (facts.size < segment->mapped) {
-        return spg__fail(SPG_ECORRUPT, "%.300s has %llu bytes where %zu are mapped: somebody cut it; close "
-                         "it, a touch beyond the end would be fatal", segment->name.text,
-                         (unsigned long long)facts.size, segment->mapped);
+        return spg__fail(SPG_ECORRUPT,
+                         "%.300s has %llu bytes where %zu are mapped: somebody cut it; close "
+                         "it, a touch beyond the end would be fatal",
+                         segment->name.text, (unsigned long long)facts.size, segment->mapped);
     }
     if (segment->header == 0) return 0;
     spg__word64 *size = spg__managed_size((void *)segment->base);
@@ -55,8 +57,9 @@ static int present_size(const spg_segment *segment, uint64_t *present, uint64_t 
 }
 
 static int follow(spg_segment *segment, uint64_t total) {
-    if (total > SIZE_MAX / 2) return spg__fail(SPG_ENOMEM, "%.300s is larger than this process can map",
-                                               segment->name.text);
+    if (total > SIZE_MAX / 2)
+        return spg__fail(SPG_ENOMEM, "%.300s is larger than this process can map",
+                         segment->name.text);
     void *address = segment->base;
     int result = spg__memory_remap(&address, segment->mapped, (size_t)total);
     if (result < 0) return spg__segment_failed(segment, result, "map the grown");
@@ -76,8 +79,10 @@ int spg_segment_resize(spg_segment *segment, size_t size) {
     }
     uint64_t total = size ? size + segment->header : present;
     if (total < segment->mapped) {
-        return spg__fail(SPG_ETOOBIG, "%.300s has %zu bytes and cannot shrink to %zu: other processes would "
-                         "die of it", segment->name.text, spg_segment_size(segment), size);
+        return spg__fail(SPG_ETOOBIG,
+                         "%.300s has %zu bytes and cannot shrink to %zu: other processes would "
+                         "die of it",
+                         segment->name.text, spg_segment_size(segment), size);
     }
     if (total > room) result = grow_file(segment, total);
     if (result < 0) return result;

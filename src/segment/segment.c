@@ -5,8 +5,8 @@
  *
  * A managed segment with a name is created, opened for writing, closed and removed under the
  * domain's lock. So "the last holder leaves" and "a new one comes" are never at once, and a name is
- * only removed while it stands for the object that was meant. Death under the lock: the kernel frees
- * it, and what stands then is
+ * only removed while it stands for the object that was meant. Death under the lock: the kernel
+ * frees it, and what stands then is
  *   a record without an object           the next creator uses it, a collector removes it
  *   sysv, under construction             the next creator removes it, a collector too
  *   an object with rows of the dead      they are taken out by whoever needs one or collects; if it
@@ -77,9 +77,9 @@ static int total_size(const spg_segment *segment, size_t size, size_t *total) {
     }
     *total = size + head;
     if (huge_page && *total % huge_page != 0) {
-        return spg__fail(SPG_EINVAL, "%.300s: %zu bytes are not a multiple of the huge page of %zu%s",
-                         segment->name.text, *total, huge_page,
-                         head ? " (4096 of them are the header)" : "");
+        return spg__fail(
+            SPG_EINVAL, "%.300s: %zu bytes are not a multiple of the huge page of %zu%s",
+            segment->name.text, *total, huge_page, head ? " (4096 of them are the header)" : "");
     }
     return 0;
 }
@@ -178,8 +178,10 @@ static int create_new(spg_segment **out, const char *name, size_t size,
     int result = spg__segment_new(&segment, name, options);
     if (result < 0) return result;
     if (segment->options.access != SPG_READ_WRITE) {
-        result = spg__fail(SPG_EINVAL, "%.300s: a new segment is mapped for reading and writing; open it "
-                           "again for less", segment->name.text);
+        result = spg__fail(SPG_EINVAL,
+                           "%.300s: a new segment is mapped for reading and writing; open it "
+                           "again for less",
+                           segment->name.text);
     }
     if (result == 0) result = total_size(segment, size, &total);
     if (result == 0 && segment->options.profile == SPG_MANAGED) result = spg__self_node(&node);
@@ -229,8 +231,10 @@ static int enter(spg_segment *segment, spg_node *node) {
     segment->options.lifetime = (uint8_t)head.lifetime;
     if (!node) return 0;
     if (head.header.domain != node->domain.number) {
-        return spg__fail(SPG_EDOMAIN, "%.300s belongs to another domain than %.300s: its holders could not "
-                         "be told dead from alive", segment->name.text, node->domain.path);
+        return spg__fail(SPG_EDOMAIN,
+                         "%.300s belongs to another domain than %.300s: its holders could not "
+                         "be told dead from alive",
+                         segment->name.text, node->domain.path);
     }
     return spg__managed_enter(segment, &node->domain, node->number);
 }
@@ -263,7 +267,8 @@ static int bury(spg_segment *segment, spg_node *node) {
         remove_object(segment);
         spg__segment_record_remove(&node->domain, segment->name.text);
     }
-    return spg__fail(SPG_ENOENT, "%.300s was temporary, and its last holder died", segment->name.text);
+    return spg__fail(SPG_ENOENT, "%.300s was temporary, and its last holder died",
+                     segment->name.text);
 }
 
 static bool is_abandoned(const spg_segment *segment, spg_node *node) {

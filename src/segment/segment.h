@@ -11,21 +11,21 @@
 struct spg_segment {
     struct spg__link link; /* first: all segments of this process; under the process lock */
     struct spg__segment_name name;
-    spg_segment_options options; /* as checked */
-    spg__file file;              /* SPG__NO_FILE for sysv and anonymous */
+    spg_segment_options options;   /* as checked */
+    spg__file file;                /* SPG__NO_FILE for sysv and anonymous */
     struct spg__new_file building; /* posix, file: until it has a name */
-    int sysv_id;                 /* sysv; -1 otherwise */
-    char *base;                  /* what is mapped: `mapped` bytes */
+    int sysv_id;                   /* sysv; -1 otherwise */
+    char *base;                    /* what is mapped: `mapped` bytes */
     size_t mapped;
-    size_t header;               /* bytes before the caller's: 0 or SPG__MANAGED_HEADER */
-    uint64_t holder;             /* managed: the node number in our row; 0: not entered */
-    bool was_on_record;          /* managed: the domain knew the name before this creation */
-    uint64_t incarnation;        /* of the process that is the holder (node/self.h) */
+    size_t header;        /* bytes before the caller's: 0 or SPG__MANAGED_HEADER */
+    uint64_t holder;      /* managed: the node number in our row; 0: not entered */
+    bool was_on_record;   /* managed: the domain knew the name before this creation */
+    uint64_t incarnation; /* of the process that is the holder (node/self.h) */
     uint32_t row;
 };
 
-/* The kinds. `create` makes an object of `total` bytes, every page reserved, mapped for writing, and
- * not yet visible under its name (sysv: visible, but marked as under construction if managed).
+/* The kinds. `create` makes an object of `total` bytes, every page reserved, mapped for writing,
+ * and not yet visible under its name (sysv: visible, but marked as under construction if managed).
  * `commit` makes it visible, in one step. `abandon` undoes create. `open` finds and maps what is
  * there; `total` is told. Each leaves the handle as it found it when it fails. */
 struct spg__segment_kind_calls {
@@ -47,7 +47,7 @@ static inline bool spg__sysv_is_half_made(const struct spg__sysv_facts *facts) {
 
 const struct spg__segment_kind_calls *spg__segment_kind_calls(enum spg__segment_kind kind);
 
-extern const struct spg__segment_kind_calls spg__segment_file_calls;      /* posix and file */
+extern const struct spg__segment_kind_calls spg__segment_file_calls; /* posix and file */
 extern const struct spg__segment_kind_calls spg__segment_memfd_calls;
 extern const struct spg__segment_kind_calls spg__segment_sysv_calls;
 extern const struct spg__segment_kind_calls spg__segment_anonymous_calls;

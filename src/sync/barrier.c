@@ -76,7 +76,8 @@ static uint32_t rounds_ended(uint64_t rounds) {
 
 /* The target of those who arrive now; never 0, which means none. */
 static uint32_t present_target(const struct barrier_shared *shared) {
-    uint32_t target = rounds_ended(spg__load_relaxed_64(&shared->rounds)) + 1; /* relaxed: guarded */
+    uint64_t rounds = spg__load_relaxed_64(&shared->rounds); /* relaxed: guarded */
+    uint32_t target = rounds_ended(rounds) + 1;
     return target ? target : 1;
 }
 
@@ -84,7 +85,7 @@ static uint32_t present_target(const struct barrier_shared *shared) {
 static struct row_shared *find_row(struct barrier_shared *shared) {
     for (int i = 0; i < SPG_BARRIER_MEMBERS_MAX; i++) {
         struct row_shared *row = &shared->rows[i];
-        if (spg__load_relaxed_64(&row->owner) == spg__self_word() &&   /* relaxed: guarded */
+        if (spg__load_relaxed_64(&row->owner) == spg__self_word() &&    /* relaxed: guarded */
             spg__load_relaxed_32(&row->thread) == spg__thread_mark()) { /* relaxed: guarded */
             return row;
         }
@@ -117,7 +118,7 @@ static uint32_t count_arrived(struct barrier_shared *shared, uint32_t target) {
     uint32_t count = 0;
     for (int i = 0; i < SPG_BARRIER_MEMBERS_MAX; i++) {
         struct row_shared *row = &shared->rows[i];
-        if (spg__load_relaxed_64(&row->owner) == 0) continue; /* relaxed: guarded */
+        if (spg__load_relaxed_64(&row->owner) == 0) continue;  /* relaxed: guarded */
         count += spg__load_relaxed_32(&row->target) == target; /* relaxed: guarded */
     }
     return count;
@@ -210,7 +211,7 @@ static int arrive(struct barrier_shared *shared, uint32_t *target) {
     if (!row && bury_dead(shared)) row = join(shared);
     if (!row) return SPG_EFULL;
     *target = present_target(shared);
-    spg__store_relaxed_32(&row->target, *target); /* relaxed: guarded */
+    spg__store_relaxed_32(&row->target, *target);              /* relaxed: guarded */
     uint32_t members = spg__load_relaxed_32(&shared->members); /* relaxed: constant after init */
     if (count_arrived(shared, *target) < members) return 0;
     end_round(shared, *target, false);
@@ -219,7 +220,7 @@ static int arrive(struct barrier_shared *shared, uint32_t *target) {
 
 int spg_barrier_wait(spg_barrier *barrier, int64_t timeout) {
     struct barrier_shared *shared = shared_of(barrier);
-    int result = spg__kind_check(barrier, &shared->kind, SPG__BARRIER);
+    int result = spg__kind_check(barrier, SPG__BARRIER);
     if (result < 0) return result;
     if (!spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     struct spg__wait wait = spg__wait_begin(timeout);
@@ -233,7 +234,7 @@ int spg_barrier_wait(spg_barrier *barrier, int64_t timeout) {
 
 int spg_barrier_leave(spg_barrier *barrier) {
     struct barrier_shared *shared = shared_of(barrier);
-    int result = spg__kind_check(barrier, &shared->kind, SPG__BARRIER);
+    int result = spg__kind_check(barrier, SPG__BARRIER);
     if (result < 0) return result;
     result = enter(shared, SPG_FOREVER);
     if (result < 0) return result;

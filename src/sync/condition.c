@@ -32,8 +32,8 @@ static struct condition_shared *shared_of(spg_condition *condition) {
 int spg_condition_init(spg_condition *condition) {
     if (!spg__is_placed(condition)) return SPG_EINVAL;
     struct condition_shared *shared = shared_of(condition);
-    spg__store_relaxed_32(&shared->turn, 0);  /* relaxed: init is alone */
-    spg__store_relaxed_64(&shared->zeros, 0); /* relaxed: init is alone */
+    spg__store_relaxed_32(&shared->turn, 0);              /* relaxed: init is alone */
+    spg__store_relaxed_64(&shared->zeros, 0);             /* relaxed: init is alone */
     spg__store_release_32(&shared->kind, SPG__CONDITION); /* pairs: sync.init */
     return 0;
 }
@@ -52,10 +52,9 @@ static int sleep_until_turn(struct condition_shared *shared, spg_mutex *mutex, u
 int spg_condition_wait(spg_condition *condition, spg_mutex *mutex, int64_t timeout) {
     if (!spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     struct condition_shared *shared = shared_of(condition);
-    int result = spg__kind_check(condition, &shared->kind, SPG__CONDITION);
+    int result = spg__kind_check(condition, SPG__CONDITION);
     if (result < 0) return result;
-    const struct spg__mutex_shared *lock = spg__mutex_shared(mutex);
-    result = spg__own_check(mutex, &lock->kind, SPG__MUTEX, &lock->domain);
+    result = spg__own_check(mutex, SPG__MUTEX);
     if (result < 0) return result;
     if (!spg__mutex_is_mine(mutex)) return SPG_EPERM;
     if (timeout == 0) return SPG_EAGAIN;
@@ -70,7 +69,7 @@ int spg_condition_wait(spg_condition *condition, spg_mutex *mutex, int64_t timeo
 
 int spg_condition_signal(spg_condition *condition) {
     struct condition_shared *shared = shared_of(condition);
-    int result = spg__kind_check(condition, &shared->kind, SPG__CONDITION);
+    int result = spg__kind_check(condition, SPG__CONDITION);
     if (result == 0) spg__turn_wake(&shared->turn);
     return result;
 }

@@ -1,13 +1,13 @@
 /* mutex.c: a lock that comes back.
  *
- * Claim: one compare-and-swap of `state` from nobody to the owner. Release: one swap to nobody, then
- * a wake-up if somebody may sleep. The sleepers' flag is set by a sleeper before he sleeps, and kept
- * set by one who took the lock after having slept, because others may sleep still.
+ * Claim: one compare-and-swap of `state` from nobody to the owner. Release: one swap to nobody,
+ * then a wake-up if somebody may sleep. The sleepers' flag is set by a sleeper before he sleeps,
+ * and kept set by one who took the lock after having slept, because others may sleep still.
  *
  * Death, and what stands then:
  *   before the claim            nothing. A flag that it set costs one needless wake-up.
  *   after the claim             the word names the dead. Whoever waits asks the kernel after each
- *                               slice, takes the lock over with one swap from exactly that word, and
+ *                               slice, takes the lock over with one swap from just that word, and
  *                               is told SPG_EOWNERDEAD. Two takers: one swap fails.
  *   after the release, before   the lock is free and the others sleep on: they wake when their
  *   the wake-up                 slice ends, and take it.
@@ -18,11 +18,11 @@
  * only the owner changes it.
  *
  *   tag            release                        acquire                  without it
- *   mutex.state    unlock swaps the owner out     lock swaps itself in     the next owner could read
- *                                                                          data older than the lock
+ *   mutex.state    unlock swaps the owner out     lock swaps itself in     the next owner may read
+ *                                                                          older data
  *
- * A takeover acquires from a dead process, which released nothing: its stores came before its death,
- * and its death before the kernel freed the proof of life that we asked for. */
+ * A takeover acquires from a dead process, which released nothing: its stores came before its
+ * death, and its death before the kernel freed the proof of life that we asked for. */
 #include "sync/mutex.h"
 
 int spg_mutex_init(spg_mutex *mutex) {
@@ -30,9 +30,9 @@ int spg_mutex_init(spg_mutex *mutex) {
     struct spg__mutex_shared *shared = spg__mutex_shared(mutex);
     int result = spg__own_init(&shared->domain);
     if (result < 0) return result;
-    spg__store_relaxed_32(&shared->thread, 0); /* relaxed: init is alone */
-    spg__store_relaxed_64(&shared->state, 0);  /* relaxed: init is alone */
-    spg__store_relaxed_64(&shared->zeros, 0);  /* relaxed: init is alone */
+    spg__store_relaxed_32(&shared->thread, 0);        /* relaxed: init is alone */
+    spg__store_relaxed_64(&shared->state, 0);         /* relaxed: init is alone */
+    spg__store_relaxed_64(&shared->zeros, 0);         /* relaxed: init is alone */
     spg__store_release_32(&shared->kind, SPG__MUTEX); /* pairs: sync.init */
     return 0;
 }
@@ -112,7 +112,7 @@ static int lock_slowly(struct spg__mutex_shared *shared, int64_t timeout) {
 
 int spg_mutex_lock(spg_mutex *mutex, int64_t timeout) {
     struct spg__mutex_shared *shared = spg__mutex_shared(mutex);
-    int result = spg__own_check(mutex, &shared->kind, SPG__MUTEX, &shared->domain);
+    int result = spg__own_check(mutex, SPG__MUTEX);
     if (result < 0) return result;
     if (!spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     uint64_t nobody = 0;
@@ -126,7 +126,7 @@ int spg_mutex_lock(spg_mutex *mutex, int64_t timeout) {
 /* SPG_EPERM unless this thread holds it. */
 static int check_mine(spg_mutex *mutex, uint64_t *word) {
     struct spg__mutex_shared *shared = spg__mutex_shared(mutex);
-    int result = spg__own_check(mutex, &shared->kind, SPG__MUTEX, &shared->domain);
+    int result = spg__own_check(mutex, SPG__MUTEX);
     if (result < 0) return result;
     *word = spg__load_relaxed_64(&shared->state); /* relaxed: our own word if it is ours */
     return held_by_this_thread(shared, *word) ? 0 : SPG_EPERM;

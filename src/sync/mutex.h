@@ -26,9 +26,9 @@ static inline struct spg__mutex_shared *spg__mutex_shared(spg_mutex *mutex) {
     return (struct spg__mutex_shared *)(void *)mutex;
 }
 
-/* Takes an owner word from a dead owner: the word names `word`'s owner, who is dead. Shared with the
- * other locks. `extra` are flags the new word has besides WAITED_FOR, which is always set: others
- * may sleep whom the dead did not live to wake. */
+/* Takes an owner word from a dead owner: the word names `word`'s owner, who is dead. Shared with
+ * the other locks. `extra` are flags the new word has besides WAITED_FOR, which is always set:
+ * others may sleep whom the dead did not live to wake. */
 bool spg__owner_take_over(spg__word64 *state, uint64_t word, uint64_t extra);
 
 /* Is the holder dead? Then the next lock takes it over. */

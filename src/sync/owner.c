@@ -1,18 +1,12 @@
 /* owner.c: thread marks, and the checks that stand before every slow path. */
 #include "sync/owner.h"
 
-/* The one thread-local of this layer: this thread's count, given out by the counter below. */
-static _Thread_local uint32_t thread_count __attribute__((tls_model("initial-exec")));
+_Thread_local uint32_t spg__thread_count __attribute__((tls_model("initial-exec")));
 static _Atomic uint32_t thread_counter;
 
-/* Mixed with the node's number, so that marks of different processes differ: a mark that a dead
- * owner left must not look like that of a thread here. */
-uint32_t spg__thread_mark(void) {
-    if (thread_count == 0) {
-        thread_count = atomic_fetch_add_explicit(&thread_counter, 1, memory_order_relaxed) + 1;
-    }
-    uint64_t mixed = spg__self_word() * UINT64_C(0x9e3779b97f4a7c15);
-    return thread_count + (uint32_t)(mixed >> 32);
+uint32_t spg__thread_count_give(void) {
+    spg__thread_count = atomic_fetch_add_explicit(&thread_counter, 1, memory_order_relaxed) + 1;
+    return spg__thread_count;
 }
 
 int spg__own_init(spg__word64 *domain) {

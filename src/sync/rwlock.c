@@ -9,8 +9,8 @@
  *
  * A reader puts its number into a free row, then looks at `writer`; if one is there it takes the
  * number out again and waits. A writer puts its number into `writer`, marked CLAIMING, then waits
- * until each row was seen empty; then it takes the mark off. Each side writes its own word before it
- * reads the other's, sequentially consistent: at least one of the two sees the other.
+ * until each row was seen empty; then it takes the mark off. Each side writes its own word before
+ * it reads the other's, sequentially consistent: at least one of the two sees the other.
  *
  * Death: of a reader: a row names the dead, and the writer who waits for it swaps it out. Of a
  * writer still CLAIMING: the data are untouched, the word is taken over without a mark. Of a writer
@@ -20,7 +20,7 @@
  *   tag             release                   acquire                   without it
  *   rwlock.share    reader empties its row    writer sees it empty      a read could see the write
  *   rwlock.writer   writer leaves the word    reader, next writer       a read could miss the write
- *   rwlock.dekker   own word, then the other's, on both sides           reader and writer at once */
+ *   rwlock.dekker   own word, then the other's, on both sides           reader beside writer */
 #include "sync/mutex.h"
 
 struct rwlock_shared {
@@ -55,7 +55,7 @@ int spg_rwlock_init(spg_rwlock *lock) {
 
 static int check(spg_rwlock *lock, int64_t timeout) {
     if (!spg__is_placed(lock) || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
-    return spg__own_check(lock, &shared_of(lock)->kind, SPG__RWLOCK, &shared_of(lock)->domain);
+    return spg__own_check(lock, SPG__RWLOCK);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -72,7 +72,8 @@ static spg__word64 *claim_row(struct rwlock_shared *shared) {
     for (uint32_t i = 0; i < SPG_RWLOCK_READERS_MAX; i++) {
         spg__word64 *row = &shared->readers[(start + i) % SPG_RWLOCK_READERS_MAX];
         uint64_t nobody = 0;
-        if (spg__cas_seq_cst_64(row, &nobody, spg__self_word())) return row; /* pairs: rwlock.dekker */
+        /* pairs: rwlock.dekker */
+        if (spg__cas_seq_cst_64(row, &nobody, spg__self_word())) return row;
     }
     return NULL;
 }

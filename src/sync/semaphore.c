@@ -1,7 +1,7 @@
 /* semaphore.c: a counted signal, and permits that come back.
  *
- * Plain. One word: value << 1 | S, where S says that somebody may sleep. The invariant: a sleeper is
- * queued in the kernel only while the value is 0 and S is set.
+ * Plain. One word: value << 1 | S, where S says that somebody may sleep. The invariant: a sleeper
+ * is queued in the kernel only while the value is 0 and S is set.
  *   wait   value > 0: swap to (value - 1, S clear): with a value there were no sleepers.
  *          value 0: set S, sleep while the word is (0, S).
  *   post   S clear: swap to value + 1. S set: the kernel adds one to the value and wakes everybody,
@@ -50,8 +50,8 @@ int spg_semaphore_init_owned(spg_semaphore *semaphore, uint32_t permits) {
 /* ---- plain ----------------------------------------------------------------------------------- */
 
 static int wait_plain(struct spg__semaphore_shared *shared, int64_t timeout) {
-    struct spg__wait wait = spg__wait_begin(timeout);
     uint32_t word = spg__load_relaxed_32(&shared->value); /* relaxed: the swap acquires */
+    struct spg__wait wait = spg__wait_begin(timeout);
     for (;;) {
         if (word > 1) {
             /* pairs: semaphore.value */
@@ -60,7 +60,8 @@ static int wait_plain(struct spg__semaphore_shared *shared, int64_t timeout) {
         }
         if (!spg__wait_spins(&wait)) {
             /* relaxed: only a flag; the kernel compares the whole word again */
-            if (timeout != 0 && word == 0 && !spg__cas_relaxed_32(&shared->value, &word, 1)) continue;
+            if (timeout != 0 && word == 0 && !spg__cas_relaxed_32(&shared->value, &word, 1))
+                continue;
             int over = spg__wait_whole(&wait, &shared->value, 1);
             if (over) return over;
         }
@@ -148,7 +149,7 @@ int spg_semaphore_wait(spg_semaphore *semaphore, int64_t timeout) {
     struct spg__semaphore_shared *shared = shared_of(semaphore);
     uint32_t kind = spg__load_acquire_32(&shared->kind); /* pairs: sync.init */
     if (kind == SPG__SEMAPHORE) return wait_plain(shared, timeout);
-    int result = spg__own_check(semaphore, &shared->kind, SPG__SEMAPHORE_OWNED, &shared->domain);
+    int result = spg__own_check(semaphore, SPG__SEMAPHORE_OWNED);
     return result < 0 ? result : wait_owned(shared, timeout);
 }
 
@@ -157,7 +158,7 @@ int spg_semaphore_post(spg_semaphore *semaphore) {
     struct spg__semaphore_shared *shared = shared_of(semaphore);
     uint32_t kind = spg__load_acquire_32(&shared->kind); /* pairs: sync.init */
     if (kind == SPG__SEMAPHORE) return post_plain(shared);
-    int result = spg__own_check(semaphore, &shared->kind, SPG__SEMAPHORE_OWNED, &shared->domain);
+    int result = spg__own_check(semaphore, SPG__SEMAPHORE_OWNED);
     return result < 0 ? result : post_owned(shared);
 }
 

@@ -1,20 +1,20 @@
 /* seqlock.c: a value that is read whole without locking anybody out.
  *
- *    0  writers   a mutex (mutex.h)
- *   32  kind
- *   36  zeros
- *   40  sequence  odd while a writer is at it; changed under the mutex
+ *    0  kind      constant after init
+ *    4  zeros
+ *    8  sequence  odd while a writer is at it; changed under the mutex
+ *   16  writers   a mutex (mutex.h)
  *
  * The writer makes the sequence odd, writes, makes it even. The reader reads an even sequence, the
  * value, and the sequence again; if it is the same, the value is one that some writer wrote.
  *
- * There are no fences: the words of the value are written with release and read with acquire. So the
- * odd sequence is visible to whoever sees a word written after it, and a reader's second look at the
- * sequence comes after its reads of the value.
+ * There are no fences: the words of the value are written with release and read with acquire. So
+ * the odd sequence is visible to whoever sees a word written after it, and a reader's second look
+ * at the sequence comes after its reads of the value.
  *
- * Death: of a writer in the middle: the sequence stays odd and the mutex names the dead. Readers see
- * both and say SPG_EOWNERDEAD; the next writer gets the mutex, writes the value whole, and makes the
- * sequence even.
+ * Death: of a writer in the middle: the sequence stays odd and the mutex names the dead. Readers
+ * see both and say SPG_EOWNERDEAD; the next writer gets the mutex, writes the value whole, and
+ * makes the sequence even.
  *
  *   tag               release                   acquire                 without it
  *   seqlock.value     writer's words            reader's words          torn values pass unseen
@@ -23,14 +23,14 @@
 #include "sync/mutex.h"
 
 struct seqlock_shared {
-    spg_mutex writers;
     spg__word32 kind;
     spg__word32 zeros;
     spg__word64 sequence;
+    spg_mutex writers;
 };
 
 _Static_assert(sizeof(struct seqlock_shared) == sizeof(spg_seqlock), "48 bytes");
-_Static_assert(offsetof(struct seqlock_shared, sequence) == 40, "layout of the seqlock");
+_Static_assert(offsetof(struct seqlock_shared, writers) == 16, "layout of the seqlock");
 
 enum { READER_NAP_NS = 200 * 1000 };
 
@@ -43,15 +43,14 @@ int spg_seqlock_init(spg_seqlock *seqlock) {
     struct seqlock_shared *shared = shared_of(seqlock);
     int result = spg_mutex_init(&shared->writers);
     if (result < 0) return result;
-    spg__store_relaxed_64(&shared->sequence, 0); /* relaxed: init is alone */
+    spg__store_relaxed_64(&shared->sequence, 0);        /* relaxed: init is alone */
     spg__store_release_32(&shared->kind, SPG__SEQLOCK); /* pairs: sync.init */
     return 0;
 }
 
 static int check(const spg_seqlock *seqlock, const void *shared_value, size_t size,
                  int64_t timeout) {
-    const struct seqlock_shared *shared = (const void *)seqlock;
-    int result = spg__kind_check(seqlock, &shared->kind, SPG__SEQLOCK);
+    int result = spg__kind_check(seqlock, SPG__SEQLOCK);
     if (result < 0) return result;
     if (!spg__is_placed(shared_value) || size % 8 != 0) return SPG_EINVAL;
     return spg__timeout_is_valid(timeout) ? 0 : SPG_EINVAL;
@@ -93,8 +92,7 @@ int spg_seqlock_write(spg_seqlock *seqlock, void *shared_value, const void *valu
 static int await_writer(const struct seqlock_shared *shared, uint64_t sequence,
                         struct spg__wait *wait) {
     if (spg__wait_spins(wait)) return 0;
-    const struct spg__mutex_shared *writers = (const void *)&shared->writers;
-    int result = spg__own_check(writers, &writers->kind, SPG__MUTEX, &writers->domain);
+    int result = spg__own_check(&shared->writers, SPG__MUTEX);
     if (result < 0) return result;
     bool dead = (sequence & 1) && spg__mutex_is_abandoned(&shared->writers);
     /* relaxed: the owner was dead before; an unchanged odd sequence is its own */

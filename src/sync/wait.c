@@ -18,10 +18,6 @@ static bool several_processors(void) {
     return answer == 2;
 }
 
-struct spg__wait spg__wait_begin(int64_t timeout) {
-    return (struct spg__wait){.timeout = timeout, .spins = SPG__SPINS};
-}
-
 bool spg__wait_spins(struct spg__wait *wait) {
     if (wait->timeout == 0 || wait->spins == 0) return false;
     if (wait->spins == SPG__SPINS && !several_processors()) {

@@ -17,7 +17,9 @@ struct spg__wait {
     int spins;        /* left */
 };
 
-struct spg__wait spg__wait_begin(int64_t timeout);
+static inline struct spg__wait spg__wait_begin(int64_t timeout) {
+    return (struct spg__wait){.timeout = timeout, .spins = SPG__SPINS};
+}
 
 /* Another turn of the spin? */
 bool spg__wait_spins(struct spg__wait *wait);
@@ -37,7 +39,8 @@ static inline int spg__wait_whole(struct spg__wait *wait, spg__word32 *word, uin
     return spg__wait_at_most(wait, word, expected, -1);
 }
 
-/* ---- turn words: bit 0 says that somebody may sleep, the rest counts wake-ups ----------------- */
+/* ---- turn words: bit 0 says that somebody may sleep, the rest counts wake-ups -----------------
+ * */
 
 /* Announces a sleeper. Returns the word to sleep on. What is waited for is looked at after this. */
 uint32_t spg__turn_announce(spg__word32 *turn);

@@ -26,8 +26,8 @@ int spg__file_create_unnamed(spg__file *file, spg__file directory, const char *p
     return spg__reason("open(O_TMPFILE)");
 }
 
-/* Linking by the path in /proc needs no privilege on any kernel; linking by descriptor does on most,
- * and is for where /proc is not mounted. */
+/* Linking by the path in /proc needs no privilege on any kernel; linking by descriptor does on
+ * most, and is for where /proc is not mounted. */
 int spg__file_link(spg__file file, spg__file directory, const char *path) {
     char source[40];
     snprintf(source, sizeof source, "/proc/self/fd/%d", file);

@@ -3,7 +3,8 @@
  * Unlike the process-wide record locks of POSIX these are not lost when some other descriptor of
  * the file is closed, and unlike a pid they cannot be taken over by a stranger. A fork child shares
  * its parent's opening, so it must close it (node/self.c); until then the parent looks alive, which
- * is the safe mistake. Numbers are positions in the file, within it or beyond its end: they lock no bytes. */
+ * is the safe mistake. Numbers are positions in the file, within it or beyond its end: they lock no
+ * bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,8 +13,8 @@
 #include "platform/posix/reason.h"
 
 #ifndef F_OFD_GETLK
-#  define F_OFD_GETLK 36
-#  define F_OFD_SETLK 37
+#    define F_OFD_GETLK 36
+#    define F_OFD_SETLK 37
 #endif
 
 static struct flock lock_at(uint64_t position, short type) {

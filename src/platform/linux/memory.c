@@ -12,20 +12,20 @@
 
 /* Numbers of the kernel's interface, for headers that are older or not glibc's. */
 #ifndef MADV_POPULATE_READ
-#  define MADV_POPULATE_READ 22
-#  define MADV_POPULATE_WRITE 23
+#    define MADV_POPULATE_READ 22
+#    define MADV_POPULATE_WRITE 23
 #endif
 #ifndef MADV_WIPEONFORK
-#  define MADV_WIPEONFORK 18
+#    define MADV_WIPEONFORK 18
 #endif
 #ifndef MFD_HUGETLB
-#  define MFD_HUGETLB 4U
+#    define MFD_HUGETLB 4U
 #endif
 #ifndef MFD_NOEXEC_SEAL
-#  define MFD_NOEXEC_SEAL 8U
+#    define MFD_NOEXEC_SEAL 8U
 #endif
 #ifndef F_SEAL_FUTURE_WRITE
-#  define F_SEAL_FUTURE_WRITE 0x0010
+#    define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 enum { HUGE_SHIFT = 26, POLICY_BIND = 2, NODES_AT_MOST = 1024 };
 
@@ -52,8 +52,9 @@ int spg__memory_map_ring(void **address, spg__file file, uint64_t offset, size_t
         mmap, (NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (both == MAP_FAILED) return spg__reason("mmap");
     for (int i = 0; i < 2; i++) {
-        char *mapped = (char *)SPG_SYSTEM(mmap, (both + (size_t)i * size, size, PROT_READ | PROT_WRITE,
-                                                 MAP_SHARED | MAP_FIXED, file, (off_t)offset));
+        char *mapped = (char *)SPG_SYSTEM(mmap,
+                                          (both + (size_t)i * size, size, PROT_READ | PROT_WRITE,
+                                           MAP_SHARED | MAP_FIXED, file, (off_t)offset));
         if (mapped != MAP_FAILED) continue;
         int result = spg__reason("mmap");
         munmap(both, 2 * size);
@@ -111,8 +112,8 @@ int spg__memory_bind(void *address, size_t size, int numa_node) {
     }
     size_t bits = 8 * sizeof(unsigned long);
     nodes[(size_t)numa_node / bits] = 1UL << ((size_t)numa_node % bits);
-    long result = (long)SPG_SYSTEM(syscall, (SYS_mbind, address, size, POLICY_BIND, nodes,
-                                             (unsigned long)NODES_AT_MOST, 0));
+    long result = (long)SPG_SYSTEM(
+        syscall, (SYS_mbind, address, size, POLICY_BIND, nodes, (unsigned long)NODES_AT_MOST, 0));
     return result < 0 ? spg__reason("mbind") : 0;
 }
 
@@ -158,5 +159,6 @@ int spg__file_seal(spg__file file, unsigned seals) {
     for (int i = 0; i < SEAL_KINDS; i++) {
         if (seals & seal_table[i].ours) wanted |= seal_table[i].kernels;
     }
-    return SPG_SYSTEM(fcntl, (file, F_ADD_SEALS, wanted)) < 0 ? spg__reason("fcntl(F_ADD_SEALS)") : 0;
+    return SPG_SYSTEM(fcntl, (file, F_ADD_SEALS, wanted)) < 0 ? spg__reason("fcntl(F_ADD_SEALS)")
+                                                              : 0;
 }

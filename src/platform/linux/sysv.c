@@ -7,7 +7,7 @@
 #include "platform/posix/reason.h"
 
 #ifndef SHM_HUGETLB
-#  define SHM_HUGETLB 04000
+#    define SHM_HUGETLB 04000
 #endif
 enum { HUGE_SHIFT = 26 };
 

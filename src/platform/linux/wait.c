@@ -11,8 +11,8 @@
 
 enum { OP_WAIT = 0, OP_WAKE = 1, OP_WAKE_OP = 5 };
 
-/* FUTEX_WAKE_OP: "change, and wake more if the old value is less than zero". The low twelve bits are
- * the number compared with, the next twelve the operand. */
+/* FUTEX_WAKE_OP: "change, and wake more if the old value is less than zero". The low twelve bits
+ * are the number compared with, the next twelve the operand. */
 enum { THEN_ADD = 1 << 28, THEN_OR = 2 << 28, COMPARE_LESS = 2 << 24 };
 
 /* The kernel's own timespec: of the old call, two words of the processor's width; the newest 32-bit
@@ -20,7 +20,7 @@ enum { THEN_ADD = 1 << 28, THEN_OR = 2 << 28, COMPARE_LESS = 2 << 24 };
 #ifdef SYS_futex
 typedef long kernel_time;
 #else
-#  define SYS_futex SYS_futex_time64
+#    define SYS_futex SYS_futex_time64
 typedef int64_t kernel_time;
 #endif
 
@@ -51,8 +51,8 @@ static bool change_and_wake(spg__word32 *word, uint32_t operation, uint32_t oper
                                     operation | COMPARE_LESS | (operand << 12))) >= 0;
 }
 
-/* Where it is refused the two steps are made one after the other; then a kill between them can leave
- * sleepers to their deadline. */
+/* Where it is refused the two steps are made one after the other; then a kill between them can
+ * leave sleepers to their deadline. */
 void spg__add_and_wake(spg__word32 *word, uint32_t addend) {
     SPG__SEAM_ACCESS(SPG__SEAM_BEFORE_STORE, "add_and_wake", &word->word, sizeof word->word);
     bool done = change_and_wake(word, THEN_ADD, addend);
