@@ -86,6 +86,11 @@ SPG_API int spg_stream_end(spg_stream *stream);
 /* Bytes that may be on the way at once. */
 SPG_API size_t spg_stream_capacity(const spg_stream *stream);
 
+/* Takes the name away, in the domain of `node` (NULL: the default node's). Those who have an end
+ * keep it, and the next opener makes a new stream. Returns 0, SPG_ENOENT, SPG_EINVAL, SPG_EPERM,
+ * SPG_ETIMEDOUT, SPG_EFORKED, SPG_ESYSTEM, or for NULL what spg_node_open may. */
+SPG_API int spg_stream_unlink(spg_node *node, const char *name);
+
 /* Gives the end back; a writer ends the stream first. The last to leave removes the stream, unless
  * there are bytes for a reader that has not come yet. Returns 0, SPG_EINVAL (not an open stream).
  * NULL does nothing. In a fork child only the copy is freed. */

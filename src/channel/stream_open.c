@@ -222,3 +222,15 @@ int spg_stream_close(spg_stream *stream) {
     free(stream);
     return 0;
 }
+
+int spg_stream_unlink(spg_node *node, const char *name) {
+    char file_name[SPG__CHANNEL_FILE_BYTES];
+    struct spg__domain_lock lock;
+    int result = spg__channel_file_name(file_name, name, &spg__kind_of_stream);
+    if (result == 0) result = spg__node_resolve(&node);
+    if (result == 0) result = spg__domain_lock(&node->domain, &lock);
+    if (result < 0) return result;
+    result = spg__file_unlink(node->domain.directory, file_name);
+    spg__domain_unlock(&lock);
+    return result < 0 ? spg__fail_system(result, "cannot unlink stream %.220s", name) : 0;
+}

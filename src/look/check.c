@@ -74,8 +74,8 @@ static void check_holders(struct audit *audit, const struct spg__found *found) {
     }
     struct spg__holders holders = spg__managed_holders(found->map, audit->domain, false);
     if (holders.dead > 0) {
-        found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " holders are dead",
-                  holders.dead);
+        found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " %s dead", holders.dead,
+                  holders.dead == 1 ? "holder is" : "holders are");
     }
     if (holders.living == 0 && found->head.lifetime == SPG_TEMPORARY) {
         found_out(audit, SPG_FINDING_LEFT, found->text, "it is temporary, and nobody holds it");

@@ -66,10 +66,11 @@ static int parse_sysv(struct spg__segment_name *name, const char *rest) {
         snprintf(name->text, sizeof name->text, "sysv:0x%x", (unsigned)name->number);
         return 0;
     }
-    return spg__fail(SPG_EINVAL,
-                     "sysv:%.300s: a key is a number other than 0 (sysv:0x5eed), a file and a "
-                     "number (sysv:/etc/hosts#7), id=N, or private",
-                     rest);
+    return spg__fail(
+        SPG_EINVAL,
+        "sysv:%.300s: a key is a number from 1 to 0xffffffff (sysv:0x5eed), a file and a "
+        "number (sysv:/etc/hosts#7), id=N, or private",
+        rest);
 }
 
 static int parse_file(struct spg__segment_name *name, const char *rest) {

@@ -14,6 +14,7 @@
 static int result_of(int error) {
     switch (error) {
     case EINVAL:
+    case ENOTDIR:
     case ENAMETOOLONG: return SPG_EINVAL;
     case ENOMEM: return SPG_ENOMEM;
     case ENOSPC:
@@ -21,7 +22,6 @@ static int result_of(int error) {
     case EFBIG: return SPG_ENOSPC;
     case EEXIST: return SPG_EEXIST;
     case ENOENT:
-    case ENOTDIR:
     case EIDRM: return SPG_ENOENT;
     case EPERM:
     case EACCES:
