@@ -38,9 +38,9 @@ typedef struct spg_domain_entry {
 /* Called for each entry; non-zero ends the walk and is returned. */
 typedef int spg_domain_visitor(void *context, const spg_domain_entry *entry);
 
-/* Visits the nodes of a domain, then its managed segments and channels.
- * Returns 0, what the visitor returned, SPG_ENOENT (no such domain), SPG_EPERM, SPG_ECORRUPT,
- * SPG_EVERSION, SPG_ENOMEM, SPG_EMFILE, SPG_ESYSTEM. Changes nothing. Does not wait. */
+/* Visits the nodes of a domain, then its managed segments and channels. Returns 0, what the visitor
+ * returned, SPG_ENOENT (no such domain), SPG_EINVAL, SPG_EPERM, SPG_ECORRUPT, SPG_EVERSION,
+ * SPG_ENOMEM, SPG_EMFILE, SPG_ESYSTEM. Changes nothing. Does not wait. */
 SPG_API SPG_MUST_USE int spg_domain_list(const char *domain, spg_domain_visitor *visit,
                                          void *context);
 
@@ -74,7 +74,7 @@ typedef struct spg_collected {
     uint32_t segments; /* temporary ones without a living holder, or half-made: removed */
     uint32_t records;  /* of segments that are no more, removed */
     uint32_t files;    /* half-made files in the directory, removed */
-    uint32_t channels; /* streams whose both ends are gone, removed */
+    uint32_t channels; /* streams that nobody can use any more, removed */
 } spg_collected;
 
 /* Removes what the dead left in a domain, and nothing that a living process uses. Whoever needs a

@@ -49,7 +49,8 @@ enum spg_segment_lifetime {
     SPG_KEEP = 0,     /* stays until spg_segment_unlink, or the machine stops */
     SPG_TEMPORARY = 1 /* managed, with a name: removed when the last who has it open for writing
                          closes it. If that one dies, whoever wants the name next removes it, or
-                         spg_collect; for them it is not there any more */
+                         spg_collect; for who would create it or open it for writing
+                         it is not there any more */
 };
 
 enum spg_huge_pages {
@@ -71,9 +72,9 @@ enum spg_seals {
 enum { SPG_NUMA_ANY = -1, SPG_SEGMENT_NAME_MAX = 4095, SPG_SEGMENT_TYPE_MAX = 47 };
 
 /* Fills the bytes of a segment that is being made: the place to initialise locks, so that nobody
- * finds them half-made and it does not matter who was first. Returns 0, or a negative result, which
- * the create call returns after undoing everything. It must not create, open, close or unlink
- * managed segments. */
+ * finds them half-made and it does not matter who was first.
+ * Returns 0, or a negative result other than SPG_EEXIST, which the create call returns after
+ * undoing everything. It must not create, open, close or unlink managed segments. */
 typedef int spg_segment_preparer(void *context, void *bytes, size_t size);
 
 typedef struct spg_segment_options {
@@ -129,9 +130,9 @@ SPG_API SPG_MUST_USE int spg_segment_open_fd(spg_segment **out, int fd,
 
 /* Sends the segment over a connected Unix socket (stream or packet), to a process that calls
  * spg_segment_receive. What the receiver may do is what the descriptor and its seals allow: send
- * one that was opened read-only, or sealed, to a process that must not write. Returns 0,
- * SPG_ENOTSUP (sysv, anonymous: no descriptor), SPG_EAGAIN (a non-blocking socket is full),
- * SPG_EINVAL, SPG_ESYSTEM. Blocks as the socket does. */
+ * one that was opened read-only, or sealed, to a process that must not write.
+ * Returns 0, SPG_ENOTSUP (sysv, anonymous: no descriptor), SPG_EAGAIN (a non-blocking socket is
+ * full), SPG_EINVAL, SPG_ESYSTEM. Blocks as the socket does. */
 SPG_API SPG_MUST_USE int spg_segment_send(const spg_segment *segment, int socket);
 
 /* Receives a segment sent by spg_segment_send and maps it. More than one descriptor, or none, is
@@ -156,11 +157,13 @@ SPG_API int spg_segment_fd(const spg_segment *segment);
 
 /* Grows the segment to `size` bytes and maps what is new; 0, or a size that it has already: maps
  * what others have grown. The address may change. Segments do not shrink: other processes would die
- * of it. Returns 0, SPG_ENOTSUP (sysv, anonymous, explicit huge pages), SPG_EPERM (not mapped for
- * writing, or sealed), SPG_ENOSPC (nothing has changed), SPG_ENOMEM (this mapping has not changed;
- * the segment may have grown), SPG_ETOOBIG (smaller than it is), SPG_ECORRUPT (it was cut behind
- * our back), SPG_EINVAL, SPG_ESYSTEM. No other call on this handle may run at the same time. A
- * caller that dies inside has grown it or not. */
+ * of it.
+ * Returns 0, SPG_ENOTSUP (sysv, anonymous, explicit huge pages), SPG_EPERM (not mapped for writing,
+ * or sealed), SPG_ENOSPC (nothing has changed), SPG_ENOMEM (this mapping has not changed; the
+ * segment may have grown), SPG_ETOOBIG (smaller than it is), SPG_ECORRUPT (it was cut behind our
+ * back), SPG_ETIMEDOUT (a process that is stopped while it grows it is waited for five seconds),
+ * SPG_EINVAL, SPG_ESYSTEM. No other call on this handle may run at the same time. A caller that
+ * dies inside has grown it or not. */
 SPG_API SPG_MUST_USE int spg_segment_resize(spg_segment *segment, size_t size);
 
 /* Adds seals (enum spg_seals); memfd only. Returns 0, SPG_ENOTSUP, SPG_EPERM (sealed against it, or

@@ -42,22 +42,25 @@ typedef struct spg_stream_options {
  *   end   enum spg_stream_end
  * Returns 0, or SPG_EEXIST (this end is taken, or the last conversation is not over), SPG_EINVAL,
  * SPG_ETYPE, SPG_EVERSION, SPG_ECORRUPT, SPG_ENOSPC, SPG_ENOMEM, SPG_EMFILE, SPG_EPERM,
- * SPG_ETIMEDOUT (a stopped process holds the domain's lock), and what spg_node_open may.
+ * SPG_ETIMEDOUT (a stopped process holds the domain's lock for five seconds), SPG_EFORKED (a node
+ * of the parent), and what spg_node_open may. The node must stay open as long as the stream.
  * A caller that dies inside leaves nothing, or a stream with a dead end, which the next opener
  * removes. */
 SPG_API SPG_MUST_USE int spg_stream_open(spg_stream **out, spg_node *node, const char *name,
                                          int end, const spg_stream_options *options);
 
-/* Writes. Waits until all is written or the deadline passes. Returns how many bytes were written,
- * at least 1 if `count` is; SPG_EAGAIN or SPG_ETIMEDOUT (none); SPG_ECLOSED (the reader closed, or
- * we ended), SPG_EPEERDEAD (the reader died), SPG_EPERM (the reader's end), SPG_EINVAL (count above
- * INT_MAX), SPG_EFORKED, SPG_ECORRUPT. Releases. */
+/* Writes. Waits until all is written or the deadline passes. Whether there still is a reader is
+ * asked only where room has to be waited for. Returns how many bytes were written, at least 1 if
+ * `count` is; SPG_EAGAIN or SPG_ETIMEDOUT (none); SPG_ECLOSED (the reader closed, or we ended),
+ * SPG_EPEERDEAD (the reader died), SPG_EPERM (the reader's end), SPG_EINVAL (count above INT_MAX),
+ * SPG_EFORKED, SPG_ECORRUPT. Releases. */
 SPG_API SPG_MUST_USE int spg_stream_write(spg_stream *stream, const void *bytes, size_t count,
                                           int64_t timeout);
 
 /* Reads what is there, at most `count` bytes; waits while there is nothing.
  * Returns how many bytes were read; 0: the end; SPG_EPEERDEAD: all that the writer committed before
- * it died has been read; SPG_EAGAIN, SPG_ETIMEDOUT, SPG_EPERM (the writer's end), SPG_EINVAL,
+ * it died has been read; SPG_EAGAIN, SPG_ETIMEDOUT, SPG_EPERM (the writer's end), SPG_EINVAL (also:
+ * no room for a byte),
  * SPG_EFORKED, SPG_ECORRUPT. Acquires. */
 SPG_API SPG_MUST_USE int spg_stream_read(spg_stream *stream, void *bytes, size_t count,
                                          int64_t timeout);
@@ -68,7 +71,8 @@ SPG_API SPG_MUST_USE int spg_stream_reserve(spg_stream *stream, size_t size, voi
                                             int64_t timeout);
 
 /* Makes the first `size` of the reserved bytes readable; the rest was never reserved. One store.
- * Returns 0, SPG_EINVAL (more than reserved), SPG_EPERM, SPG_EFORKED. Releases. Does not wait. */
+ * Returns 0, SPG_EINVAL (more than reserved), SPG_ECLOSED (ended), SPG_EPERM, SPG_EFORKED.
+ * Releases. Does not wait. */
 SPG_API int spg_stream_commit(spg_stream *stream, size_t size);
 
 /* What can be read, in one piece, in place; waits while there is nothing. Returns the count of
@@ -91,9 +95,10 @@ SPG_API size_t spg_stream_capacity(const spg_stream *stream);
  * SPG_ETIMEDOUT, SPG_EFORKED, SPG_ESYSTEM, or for NULL what spg_node_open may. */
 SPG_API int spg_stream_unlink(spg_node *node, const char *name);
 
-/* Gives the end back; a writer ends the stream first. The last to leave removes the stream, unless
- * there are bytes for a reader that has not come yet. Returns 0, SPG_EINVAL (not an open stream).
- * NULL does nothing. In a fork child only the copy is freed. */
+/* Gives the end back; a writer ends the stream first. The last to leave removes the stream; what a
+ * writer left, be it only the end, stays for a reader that has not come yet. May wait up to five
+ * seconds for a process that is stopped while it holds the domain's lock. Returns 0, SPG_EINVAL
+ * (not an open stream). NULL does nothing. In a fork child only the copy is freed. */
 SPG_API int spg_stream_close(spg_stream *stream);
 
 #ifdef __cplusplus

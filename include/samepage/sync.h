@@ -57,11 +57,13 @@ SPG_API SPG_MUST_USE int spg_mutex_lock(spg_mutex *mutex, int64_t timeout);
 
 /* Says that the data are right again, so that the next owner gets 0. Without it every owner gets
  * SPG_EOWNERDEAD.
- * Returns 0, SPG_EPERM (not held by this thread), SPG_ECORRUPT, SPG_EINVAL. Does not wait. */
+ * Returns 0, SPG_EPERM (not held by this thread), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. Does not
+ * wait. */
 SPG_API int spg_mutex_recovered(spg_mutex *mutex);
 
 /* Gives the mutex back and wakes one waiter. Releases.
- * Returns 0, SPG_EPERM (not held by this thread; also in a fork child), SPG_ECORRUPT, SPG_EINVAL.
+ * Returns 0, SPG_EPERM (not held by this thread; also in a fork child), SPG_EDOMAIN, SPG_ECORRUPT,
+ * SPG_EINVAL.
  * Does not wait. A caller that dies inside has either unlocked or died as the owner. */
 SPG_API int spg_mutex_unlock(spg_mutex *mutex);
 
@@ -113,9 +115,10 @@ SPG_API SPG_MUST_USE int spg_semaphore_init(spg_semaphore *semaphore, uint32_t v
  * Returns 0, SPG_EINVAL, or what spg_node_open may. */
 SPG_API SPG_MUST_USE int spg_semaphore_init_owned(spg_semaphore *semaphore, uint32_t permits);
 
-/* Takes one. Returns 0; 1: taken from a process that died holding it (owned only); SPG_EAGAIN,
- * SPG_ETIMEDOUT, SPG_EDOMAIN (owned only), SPG_ECORRUPT, SPG_EINVAL. Owned: a dead process's permit
- * comes back within 100 milliseconds. Not fair. */
+/* Takes one.
+ * Returns 0; 1: taken from a process that died holding it (owned only); SPG_EAGAIN, SPG_ETIMEDOUT,
+ * SPG_EDOMAIN (owned only), SPG_ECORRUPT, SPG_EINVAL. Owned: a dead process's permit comes back
+ * within 100 milliseconds. Not fair. */
 SPG_API SPG_MUST_USE int spg_semaphore_wait(spg_semaphore *semaphore, int64_t timeout);
 
 /* Gives one and wakes the waiters, which then race for it: waking only one would lose the wake-up
@@ -138,13 +141,13 @@ typedef struct spg_condition {
 /* Returns 0 or SPG_EINVAL. */
 SPG_API SPG_MUST_USE int spg_condition_init(spg_condition *condition);
 
-/* Unlocks the mutex, sleeps until a signal, and locks it again. Returns for no reason too: look at
- * what you wait for in a loop. If a process dies holding the mutex while others sleep here, one of
- * them wakes within 100 milliseconds and gets SPG_EOWNERDEAD: nobody waits for a signal that the
- * dead would have given.
+/* Unlocks the mutex, sleeps until a signal, and locks it again.
+ * Returns for no reason too: look at what you wait for in a loop. If a process dies holding the
+ * mutex while others sleep here, one of them wakes within 100 milliseconds and gets SPG_EOWNERDEAD:
+ * nobody waits for a signal that the dead would have given.
  * Returns 0, SPG_EOWNERDEAD or SPG_ETIMEDOUT, each with the mutex held (taking it again is not
  * bound by the timeout); SPG_EPERM (the mutex is not held by this thread), SPG_EAGAIN (SPG_NOWAIT;
- * the mutex stayed held), SPG_ECORRUPT, SPG_EINVAL. */
+ * the mutex stayed held), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. */
 SPG_API SPG_MUST_USE int spg_condition_wait(spg_condition *condition, spg_mutex *mutex,
                                             int64_t timeout);
 
@@ -185,13 +188,14 @@ typedef struct spg_barrier {
  * first wait. Returns 0, SPG_EINVAL, or what spg_node_open may. */
 SPG_API SPG_MUST_USE int spg_barrier_init(spg_barrier *barrier, uint32_t members);
 
-/* Arrives and waits for the others. Returns 0; 1: the last to arrive; SPG_EPEERDEAD: a member's
- * process died, so this round is over and the place is free: all who wait get this, and the next
- * round is complete when a new member has come (one that comes before the death is noticed takes
- * the place in this round, which then ends well); SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any
- * more; SPG_EFULL (the members are others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread that
- * ends without spg_barrier_leave stays a member as long as its process lives. A process stopped
- * inside a call can hold up the others beyond their deadline. */
+/* Arrives and waits for the others.
+ * Returns 0; 1: the last to arrive; SPG_EPEERDEAD: a member's process died, so this round is over
+ * and the place is free: all who wait get this, and the next round is complete when a new member
+ * has come (one that comes before the death is noticed takes the place in this round, which then
+ * ends well); SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any more; SPG_EFULL (the members are
+ * others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread that ends without spg_barrier_leave
+ * stays a member as long as its process lives. A process stopped inside a call can hold up the
+ * others beyond their deadline. */
 SPG_API SPG_MUST_USE int spg_barrier_wait(spg_barrier *barrier, int64_t timeout);
 
 /* Gives this thread's place to whoever waits next. Returns 0, SPG_EPERM (not a member),

@@ -59,9 +59,9 @@ static int read_head(spg__file file, const struct spg__channel_kind *kind, const
 }
 
 int spg__channel_open(const struct spg__domain *domain, const char *file_name,
-                      const struct spg__channel_kind *kind, spg__file *file,
-                      struct spg__channel_head *head) {
-    int result = spg__file_open(file, domain->directory, file_name, SPG__FILE_READ_WRITE);
+                      const struct spg__channel_kind *kind, enum spg__file_access access,
+                      spg__file *file, struct spg__channel_head *head) {
+    int result = spg__file_open(file, domain->directory, file_name, access);
     if (result < 0) return spg__fail_system(result, "cannot open %.300s", file_name);
     result = read_head(*file, kind, file_name, head);
     if (result == 0 && head->header.domain != domain->number) {

@@ -35,8 +35,8 @@ int spg__channel_file_name(char *file_name, const char *name, const struct spg__
 
 /* Opens the channel's file and copies its head, checked. The domain's lock is held. SPG_ENOENT. */
 int spg__channel_open(const struct spg__domain *domain, const char *file_name,
-                      const struct spg__channel_kind *kind, spg__file *file,
-                      struct spg__channel_head *head);
+                      const struct spg__channel_kind *kind, enum spg__file_access access,
+                      spg__file *file, struct spg__channel_head *head);
 
 /* Makes it: `head->geometry` and `head->header.size` are given; `fill` writes the channel's own
  * words, before anybody can see them. */

@@ -146,6 +146,7 @@ int spg_stream_reserve(spg_stream *stream, size_t size, void **bytes, int64_t ti
 int spg_stream_commit(spg_stream *stream, size_t size) {
     int result = check_end(stream, SPG_STREAM_WRITER);
     if (result < 0) return result;
+    if (stream->ended) return SPG_ECLOSED;
     if (size > stream->reserved) return SPG_EINVAL;
     stream->reserved = 0;
     stream->position += size;
@@ -218,7 +219,7 @@ int spg_stream_consume(spg_stream *stream, size_t size) {
 
 int spg_stream_read(spg_stream *stream, void *bytes, size_t count, int64_t timeout) {
     const void *found;
-    if (!bytes && count) return SPG_EINVAL;
+    if (!bytes || count == 0) return SPG_EINVAL;
     int there = spg_stream_peek(stream, &found, timeout);
     if (there <= 0) return there;
     if ((size_t)there < count) count = (size_t)there;

@@ -72,18 +72,23 @@ static int take_end(spg_stream *stream) {
     struct spg__end_shared *other = writes ? &stream->shared->reader : &stream->shared->writer;
     uint64_t nobody = 0;
     uint64_t mine = stream->node->number << SPG__END_SHIFT;
-    /* pairs: stream.owner */
-    if (!spg__cas_acq_rel_64(&own->owner, &nobody, mine)) return SPG_EEXIST;
+    /* pairs: stream.written, stream.consumed */
     stream->position = 0;
-    stream->other = writes ? 0 : spg__load_acquire_64(&other->position); /* pairs: stream.written */
-    return stream->other <= stream->capacity ? 0 : SPG_ECORRUPT;
+    stream->other = spg__load_acquire_64(&other->position);
+    if (stream->other > stream->capacity) {
+        return spg__fail(SPG_ECORRUPT, "%.300s: a counter is beyond the capacity",
+                         stream->file_name);
+    }
+    /* pairs: stream.owner */
+    return spg__cas_acq_rel_64(&own->owner, &nobody, mine) ? 0 : SPG_EEXIST;
 }
 
 static int open_file(spg_stream *stream, const spg_stream_options *options) {
     const struct spg__domain *domain = &stream->node->domain;
     struct spg__channel_head head;
     spg__file file;
-    int result = spg__channel_open(domain, stream->file_name, &spg__kind_of_stream, &file, &head);
+    int result = spg__channel_open(domain, stream->file_name, &spg__kind_of_stream,
+                                   SPG__FILE_READ_WRITE, &file, &head);
     if (result == SPG_ENOENT) {
         memset(&head, 0, sizeof head);
         head.geometry[0] = options->capacity;
@@ -106,17 +111,28 @@ static int taken(const spg_stream *stream, const char *name) {
                      name, stream->end == SPG_STREAM_WRITER ? "writer" : "reader");
 }
 
-static int open_locked(spg_stream *stream, const char *name, const spg_stream_options *options) {
+/* Is there nobody any more to talk to for who comes now to this end? What a writer left, also a
+ * dead one, is for the next reader. */
+static bool is_of_no_use(const spg_stream *stream) {
     const struct spg__domain *domain = &stream->node->domain;
+    enum spg__end_state writer = spg__end_state(domain, &stream->shared->writer);
+    enum spg__end_state reader = spg__end_state(domain, &stream->shared->reader);
+    if (stream->end == SPG_STREAM_READER && reader == SPG__END_NOBODY) return false;
+    if (writer == SPG__END_NOBODY) return is_finished(reader);
+    return spg__stream_is_over(domain, stream->shared);
+}
+
+static int open_locked(spg_stream *stream, const char *name, const spg_stream_options *options) {
     int result = open_file(stream, options);
-    if (result == 0) result = take_end(stream);
-    if (result != SPG_EEXIST) return result;
-    if (!spg__stream_is_over(domain, stream->shared)) return taken(stream, name);
-    unmap(stream);
-    result = spg__file_unlink(domain->directory, stream->file_name);
-    if (result < 0) return spg__fail_system(result, "cannot replace %.300s", stream->file_name);
-    result = open_file(stream, options);
-    if (result == 0) result = take_end(stream);
+    if (result < 0) return result;
+    if (is_of_no_use(stream)) {
+        unmap(stream);
+        result = spg__file_unlink(stream->node->domain.directory, stream->file_name);
+        if (result < 0) return spg__fail_system(result, "cannot replace %.300s", stream->file_name);
+        result = open_file(stream, options);
+        if (result < 0) return result;
+    }
+    result = take_end(stream);
     return result == SPG_EEXIST ? taken(stream, name) : result;
 }
 

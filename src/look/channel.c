@@ -39,8 +39,8 @@ void spg__found_stream_open(struct spg__found_stream *found, const struct spg__d
     void *address;
     memset(found, 0, sizeof *found);
     set_name(found, file_name);
-    found->trouble = spg__channel_open(domain, file_name, &spg__kind_of_stream, &file,
-                                       &found->head);
+    found->trouble = spg__channel_open(domain, file_name, &spg__kind_of_stream, SPG__FILE_READ,
+                                       &file, &found->head);
     if (found->trouble < 0) return;
     found->trouble = spg__file_facts(file, &found->facts);
     if (found->trouble == 0) found->trouble = judge(found);

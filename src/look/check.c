@@ -82,14 +82,17 @@ static void check_holders(struct audit *audit, const struct spg__found *found) {
     }
 }
 
+/* Is it damaged, or did we not get to see it? */
+static int weight_of(int trouble) {
+    bool unseen = trouble == SPG_EPERM || trouble == SPG_EMFILE || trouble == SPG_ENOMEM;
+    return unseen ? SPG_FINDING_UNSEEN : SPG_FINDING_DAMAGE;
+}
+
 static void check_found(struct audit *audit, const struct spg__found *found) {
     if (found->half_made) {
         found_out(audit, SPG_FINDING_LEFT, found->text, "it is under construction");
-    } else if (found->trouble == SPG_EPERM || found->trouble == SPG_EMFILE ||
-               found->trouble == SPG_ENOMEM) {
-        found_out(audit, SPG_FINDING_UNSEEN, found->text, "%s", spg_error_detail());
     } else if (found->trouble) {
-        found_out(audit, SPG_FINDING_DAMAGE, found->text, "%s", spg_error_detail());
+        found_out(audit, weight_of(found->trouble), found->text, "%s", spg_error_detail());
     } else if (found->head.header.domain != audit->domain->number) {
         found_out(audit, SPG_FINDING_DAMAGE, found->text, "it belongs to another domain");
     } else {
@@ -121,7 +124,7 @@ static void check_stream(struct audit *audit, const char *file_name) {
     struct spg__found_stream found;
     spg__found_stream_open(&found, audit->domain, file_name);
     if (found.trouble && found.trouble != SPG_ENOENT) {
-        found_out(audit, SPG_FINDING_DAMAGE, found.name, "%s", spg_error_detail());
+        found_out(audit, weight_of(found.trouble), found.name, "%s", spg_error_detail());
     }
     if (found.shared) {
         const struct spg__stream_shared *shared = found.shared;
@@ -138,7 +141,7 @@ static void check_stream(struct audit *audit, const char *file_name) {
                       "%" PRIu64 " bytes are written and %" PRIu64 " consumed", written, consumed);
         }
         if (spg__stream_is_over(audit->domain, shared)) {
-            found_out(audit, SPG_FINDING_LEFT, found.name, "both ends are gone");
+            found_out(audit, SPG_FINDING_LEFT, found.name, "nobody can use it any more");
         }
     }
     spg__found_stream_close(&found);
@@ -153,13 +156,13 @@ static int check_name(void *context, const char *name) {
     struct audit *audit = context;
     char text[SPG__PATH_BYTES + 16];
     if (strcmp(name, "nodes") == 0) return 0;
-    if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
+    if (spg__is_stream_file(name)) {
+        check_stream(audit, name);
+    } else if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
         int result = spg__record_read(audit->domain->directory, name, text, sizeof text);
         if (result == 0) check_segment(audit, text);
         else if (result != SPG_ENOENT)
             found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
-    } else if (spg__is_stream_file(name)) {
-        check_stream(audit, name);
     } else if (ends_with(name, ".new")) {
         found_out(audit, SPG_FINDING_LEFT, name, "it is half-made, or being made");
     } else {
@@ -195,7 +198,8 @@ static int check_one(struct audit *audit, const char *name) {
     struct spg__found found;
     spg__found_open(&found, name, false);
     int trouble = found.trouble;
-    bool foreign = trouble == SPG_ETYPE;
+    bool foreign = trouble == SPG_ETYPE &&
+                   !spg__segment_record_exists(audit->domain, found.name.text);
     if (!foreign && trouble != SPG_ENOENT && trouble != SPG_EINVAL && trouble != SPG_EPERM) {
         check_found(audit, &found);
         trouble = 0;
@@ -208,7 +212,8 @@ static int check_one(struct audit *audit, const char *name) {
 int spg_check(const char *path, const char *name, spg_finding_visitor *visit, void *context) {
     struct spg__domain domain;
     int result = spg__domain_open(&domain, path, 0, SPG__DOMAIN_LOOK);
-    if (result < 0) return name && result == SPG_ENOENT ? check_bare(name) : result;
+    bool bare = name && strncmp(name, "stream:", 7) != 0;
+    if (result < 0) return bare && result == SPG_ENOENT ? check_bare(name) : result;
     struct audit audit = {&domain, visit, context, 0};
     if (name) {
         result = check_one(&audit, name);

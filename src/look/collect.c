@@ -69,12 +69,12 @@ static int collect_name(void *context, const char *name) {
     struct collection *collection = context;
     char text[SPG__PATH_BYTES + 16];
     size_t length = strlen(name);
-    if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
+    if (spg__is_stream_file(name)) {
+        collect_stream(collection, name);
+    } else if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
         if (spg__record_read(collection->domain->directory, name, text, sizeof text) == 0) {
             collect_segment(collection, name, text);
         }
-    } else if (spg__is_stream_file(name)) {
-        collect_stream(collection, name);
     } else if (length > 4 && strcmp(name + length - 4, ".new") == 0) {
         collect_file(collection, name);
     }

@@ -74,6 +74,7 @@ static int judge_head(struct spg__found *found) {
                                    (uint32_t)spg__page_size(), found->room, found->text);
     if (result < 0) return result;
     if (found->head.header.header_size != SPG__MANAGED_HEADER ||
+        found->head.header.size == SPG__MANAGED_HEADER ||
         !memchr(found->head.type, '\0', sizeof found->head.type) ||
         found->head.lifetime > SPG_TEMPORARY) {
         return spg__fail(SPG_ECORRUPT, "%.300s: header size, type or lifetime cannot be right",

@@ -17,7 +17,8 @@
 
 static struct spg__link *held_locks;
 
-enum { LOCK_OF_NAMES = 2, LOCK_TRIES = 500, LOCK_PAUSE_NS = 10 * 1000 * 1000 };
+enum { LOCK_OF_NAMES = 2, LOCK_NAP_NS = 10 * 1000 * 1000 };
+static const int64_t LOCK_WAIT_NS = (int64_t)5 * 1000 * 1000 * 1000;
 
 int spg__domain_path(const char *path, char *full, size_t size) {
     int length;
@@ -136,6 +137,7 @@ static int check_header(struct spg__domain *domain) {
     spg__copy_from_shared(&header, domain->table->header, sizeof header);
     int result = spg__header_check(&header, SPG__KIND_NODES, (uint32_t)spg__page_size(),
                                    SPG__TABLE_BYTES, name);
+    if (result == SPG_ETYPE) return SPG_ECORRUPT; /* the name says what it must be */
     if (result < 0) return result;
     if (header.size != SPG__TABLE_BYTES || header.header_size != SPG__PLACES_OFFSET ||
         header.domain == 0) {
@@ -206,11 +208,6 @@ int spg__domain_alive(const struct spg__domain *domain, uint64_t number) {
     return spg__lock_held(domain->nodes, number);
 }
 
-static void pause_a_moment(void) {
-    spg__word32 never_woken = {0};
-    spg__wait(&never_woken, 0, LOCK_PAUSE_NS);
-}
-
 /* Opened and put on the list as one step for forks: a child that shares the opening must know it,
  * or it would keep the lock from everybody for as long as it lives. */
 static int open_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
@@ -239,10 +236,10 @@ void spg__domain_locks_drop(void) {
 int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
     int result = open_lock(domain, lock);
     if (result < 0) return spg__fail_system(result, "cannot open %s/nodes", domain->path);
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        result = spg__lock_try(lock->file, LOCK_OF_NAMES);
-        if (result != SPG_EAGAIN) break;
-        pause_a_moment();
+    int64_t end = spg__clock_monotonic() + LOCK_WAIT_NS;
+    while ((result = spg__lock_try(lock->file, LOCK_OF_NAMES)) == SPG_EAGAIN) {
+        if (spg__clock_monotonic() >= end) break;
+        spg__nap(LOCK_NAP_NS);
     }
     if (result == 0) return 0;
     spg__domain_unlock(lock);

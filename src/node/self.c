@@ -22,6 +22,7 @@ static struct spg__link *nodes;
 static spg_node *default_node;
 static uint64_t incarnations;
 static bool page_is_made;
+static bool forks_are_prepared;
 
 uint64_t spg__incarnation(void) {
     /* pairs: self.incarnation */
@@ -46,15 +47,18 @@ static void after_fork_in_child(void) {
     spg__process_unlock();
 }
 
+/* From the start, because bare segments take the process lock too, and a child must not find it
+ * held by a thread that it does not have. */
+__attribute__((constructor)) static void prepare_for_forks(void) {
+    forks_are_prepared = spg__at_fork(spg__process_lock, spg__process_unlock,
+                                      after_fork_in_child) == 0;
+}
+
 static int make_page(void) {
     void *page;
+    if (!forks_are_prepared) return SPG_ENOMEM;
     int result = spg__page_wiped_on_fork(&page);
     if (result < 0) return result;
-    result = spg__at_fork(spg__process_lock, spg__process_unlock, after_fork_in_child);
-    if (result < 0) {
-        spg__memory_unmap(page, spg__page_size());
-        return result;
-    }
     atomic_store_explicit(&spg__self_page, page, memory_order_release);
     page_is_made = true;
     return 0;

@@ -54,6 +54,9 @@ const char *spg__environment(const char *name);
 /* The directory under which default domains lie, and the one of POSIX shared memory. */
 const char *spg__shared_memory_directory(void);
 
+/* Sleeps so long; a signal ends it early. */
+void spg__nap(int64_t nanoseconds);
+
 /* ---- wait words ------------------------------------------------------------------------------ */
 
 /* Sleeps while `*word` is `expected`, until woken, a signal, or `nanoseconds` passed (negative: no
@@ -115,11 +118,14 @@ int spg__file_unlink(spg__file directory, const char *path);
 
 void spg__file_close(spg__file file);
 int spg__file_duplicate(spg__file *copy, spg__file file);
+/* Another opening of the same file, for reading and writing: locks belong to openings. */
+int spg__file_reopen(spg__file *again, spg__file file);
 int spg__file_facts(spg__file file, struct spg__file_facts *facts);
 int spg__file_set_mode(spg__file file, uint32_t mode);
 int spg__file_set_size(spg__file file, uint64_t size);
 /* Makes the file `size` bytes long with every page of it allocated; never shrinks it. SPG_ENOSPC
- * leaves size and contents as they were. */
+ * leaves size and contents as they were. Only one at a time may do this with a file that others
+ * have: what is taken back on failure must not be somebody else's. */
 int spg__file_reserve(spg__file file, uint64_t size);
 /* Free bytes and all bytes of the file system on which `path` lies. */
 int spg__file_system_room(const char *path, uint64_t *free_bytes, uint64_t *all_bytes);
@@ -176,6 +182,7 @@ enum {
 
 int spg__memfd_create(spg__file *file, const char *label, size_t huge_page);
 int spg__file_seal(spg__file file, unsigned seals);
+bool spg__file_is_huge(spg__file file); /* of explicit huge pages */
 
 /* ---- passing descriptors over a local socket ------------------------------------------------- */
 

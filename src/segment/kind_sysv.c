@@ -44,7 +44,7 @@ static int clear_dead_creation(const spg_segment *segment) {
 static int make(spg_segment *segment, size_t total) {
     bool managed = segment->options.profile == SPG_MANAGED;
     size_t huge_page = spg__huge_page_bytes(segment->options.huge_pages);
-    uint32_t mode = segment->options.mode | (managed ? SPG__UNDER_CONSTRUCTION : 0);
+    uint32_t mode = segment->options.mode | 0600 | (managed ? SPG__UNDER_CONSTRUCTION : 0);
     int32_t key;
     if (segment->name.sysv == SPG__BY_ID) {
         spg__system_reason("name", "ids are given by the system: create by key or sysv:private");
@@ -85,7 +85,7 @@ static int create(spg_segment *segment, size_t total) {
 }
 
 static int commit(spg_segment *segment) {
-    if (segment->options.profile != SPG_MANAGED) return 0;
+    if (segment->options.profile != SPG_MANAGED && (segment->options.mode & 0600) == 0600) return 0;
     return spg__sysv_set_mode(segment->sysv_id, segment->options.mode);
 }
 
@@ -109,9 +109,11 @@ static bool is_named(const spg_segment *segment) {
 }
 
 static int unlink_named(const struct spg__segment_name *name) {
+    struct spg__sysv_facts facts;
     int id;
     int result = find(name, &id);
-    return result < 0 ? result : spg__sysv_remove(id);
+    if (result == 0) result = spg__sysv_facts(id, &facts);
+    return result < 0 && result != SPG_EPERM ? result : spg__sysv_remove(id);
 }
 
 const struct spg__segment_kind_calls spg__segment_sysv_calls = {create,     commit,   abandon,

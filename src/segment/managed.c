@@ -49,6 +49,7 @@ static int check_type(const spg_segment *segment, const struct spg__managed_head
 
 int spg__managed_check(const spg_segment *segment, struct spg__managed_head *head) {
     const char *name = segment->name.text;
+    uint64_t room = segment->mapped;
     memset(head, 0, sizeof *head);
     if (segment->mapped >= SPG__MANAGED_HEADER) {
         struct spg__managed_shared *shared = shared_of(segment);
@@ -56,11 +57,15 @@ int spg__managed_check(const spg_segment *segment, struct spg__managed_head *hea
         uint64_t size = spg__load_acquire_64(spg__managed_size(shared));
         spg__copy_from_shared(head, shared->head, sizeof *head);
         head->header.size = size;
+        struct spg__file_facts facts; /* somebody may have grown it since it was mapped */
+        bool grown = size > room && segment->file != SPG__NO_FILE;
+        if (grown && spg__file_facts(segment->file, &facts) == 0) room = facts.size;
     }
     int result = spg__header_check(&head->header, SPG__KIND_SEGMENT, (uint32_t)spg__page_size(),
-                                   segment->mapped, name);
+                                   room, name);
     if (result < 0) return result;
-    if (head->header.header_size != SPG__MANAGED_HEADER) {
+    if (head->header.header_size != SPG__MANAGED_HEADER ||
+        head->header.size == SPG__MANAGED_HEADER) {
         return spg__fail(SPG_ECORRUPT, "%.300s: says its header has %u bytes", name,
                          head->header.header_size);
     }

@@ -12,7 +12,8 @@ size_t spg__huge_page_bytes(uint8_t huge_pages) {
 int spg__segment_failed(const spg_segment *segment, int result, const char *what) {
     const char *name = segment->name.text;
     uint64_t room = 0, all = 0;
-    if (result == SPG_ENOSPC && segment->name.path[0] && segment->name.kind != SPG__MEMFD) {
+    if (result == SPG_ENOSPC &&
+        (segment->name.kind == SPG__POSIX || segment->name.kind == SPG__FILE)) {
         char folder[SPG__PATH_BYTES];
         strcpy(folder, segment->name.path);
         char *slash = strrchr(folder, '/');
@@ -86,6 +87,10 @@ int spg__segment_fill_file(spg_segment *segment, spg__file file, size_t total) {
     if (result == 0) result = map(segment, file, total, SPG__MEMORY_READ_WRITE);
     if (result == 0 && placed) result = place(segment);
     if (result == 0 && placed) result = spg__memory_populate(segment->base, total, true);
+    if (result == SPG_ENOMEM && segment->base && spg__file_set_size(file, 0) == 0) {
+        result = spg__file_reserve(file, total); /* the mapping cannot tell why; the file can */
+        if (result == 0) result = SPG_ENOMEM;
+    }
     return result;
 }
 

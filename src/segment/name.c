@@ -115,6 +115,10 @@ static const struct {
 
 int spg__segment_name_parse(struct spg__segment_name *name, const char *text) {
     if (!text) return spg__fail(SPG_EINVAL, "the segment's name is NULL");
+    if (strlen(text) > SPG_SEGMENT_NAME_MAX) {
+        return spg__fail(SPG_EINVAL, "%.80s…: a segment's name has at most %d bytes", text,
+                         SPG_SEGMENT_NAME_MAX);
+    }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t length = strlen(kinds[i].prefix);
         if (strncmp(text, kinds[i].prefix, length) != 0) continue;

@@ -2,6 +2,8 @@
 #ifndef SPG_SEGMENT_NAME_H
 #define SPG_SEGMENT_NAME_H
 
+#include <samepage/segment.h>
+
 #include "platform/new_file.h"
 
 enum spg__segment_kind { SPG__POSIX, SPG__SYSV, SPG__MEMFD, SPG__ANONYMOUS, SPG__FILE };

@@ -90,6 +90,7 @@ static int prepare(const spg_segment *segment) {
     int result = options->prepare(options->context, spg_segment_address(segment),
                                   spg_segment_size(segment));
     if (result >= 0) return 0;
+    if (result == SPG_EEXIST) result = SPG_EINVAL; /* would say that the name is taken */
     return spg__fail(result, "%.300s was not made: what should prepare it returned %s",
                      segment->name.text, spg_error_name(result));
 }
@@ -150,10 +151,11 @@ static int build_locked(spg_segment *segment, size_t total, spg_node *node) {
     segment->was_on_record = record == 1;
     int result = build(segment, total, node);
     if (result == SPG_EEXIST && record == 1 && clear_abandoned(segment, node) == 0) {
-        spg__segment_record_make(&node->domain, segment->name.text);
+        record = spg__segment_record_make(&node->domain, segment->name.text);
+        if (record < 0) return spg__segment_failed(segment, record, "put on record");
         result = build(segment, total, node);
     }
-    if (result < 0 && (record == 0 || result != SPG_EEXIST)) {
+    if (result < 0 && record == 0) {
         spg__segment_record_remove(&node->domain, segment->name.text);
     }
     return result;
@@ -201,26 +203,51 @@ static int create_new(spg_segment **out, const char *name, size_t size,
     return 0;
 }
 
-/* Not exclusive: whichever of create and open finds its case first. */
+/* It is there already: opened, if it is large enough. */
+static int open_instead(spg_segment **out, const char *name, size_t size,
+                        const spg_segment_options *options) {
+    spg_segment *found;
+    int result = spg_segment_open(&found, name, options);
+    if (result < 0) return result;
+    if (spg_segment_size(found) >= size) {
+        *out = found;
+        return 0;
+    }
+    size_t there = spg_segment_size(found);
+    spg_segment_close(found);
+    return spg__fail(SPG_ETOOBIG, "%.300s is there already and has %zu bytes where %zu are wanted",
+                     name, there, size);
+}
+
+/* Not exclusive: whichever of open and create finds its case first. What has no name is new. */
 int spg_segment_create(spg_segment **out, const char *name, size_t size,
                        const spg_segment_options *options) {
     if (!out) return spg__fail(SPG_EINVAL, "spg_segment_create: out is NULL");
-    int result = create_new(out, name, size, options);
-    if (result != SPG_EEXIST || !options || options->exclusive) return result;
-    for (int i = 0; i < TRIES; i++) {
-        result = spg_segment_open(out, name, options);
-        if (result != SPG_ENOENT) break;
-        result = create_new(out, name, size, options);
-        if (result != SPG_EEXIST) return result;
+    if (!options || options->struct_size != sizeof *options || options->exclusive || size == 0) {
+        return create_new(out, name, size, options);
     }
-    if (result < 0 || spg_segment_size(*out) >= size) return result;
-    spg__fail(SPG_ETOOBIG, "%.300s is there already and has %zu bytes where %zu are wanted", name,
-              spg_segment_size(*out), size);
-    spg_segment_close(*out);
-    return SPG_ETOOBIG;
+    int result = SPG_EEXIST;
+    for (int i = 0; i < TRIES && result == SPG_EEXIST; i++) {
+        result = open_instead(out, name, size, options);
+        if (result != SPG_ENOENT && result != SPG_ENOTSUP && result != SPG_EINVAL) return result;
+        result = create_new(out, name, size, options);
+    }
+    return result;
 }
 
 /* ---- open ------------------------------------------------------------------------------------ */
+
+/* The mapping is made to end where the checked head says the segment ends: before the file does, if
+ * a creator died growing it; after what was mapped, if somebody has grown it since. */
+static int fit(spg_segment *segment, size_t size) {
+    if (segment->file == SPG__NO_FILE || size == segment->mapped) return 0;
+    void *address = segment->base;
+    int result = spg__memory_remap(&address, segment->mapped, size);
+    if (result < 0) return spg__segment_failed(segment, result, "map");
+    segment->base = address;
+    segment->mapped = size;
+    return 0;
+}
 
 /* Checks the head and, for a mapping that can be written, enters this process. */
 static int enter(spg_segment *segment, spg_node *node) {
@@ -229,7 +256,8 @@ static int enter(spg_segment *segment, spg_node *node) {
     if (result < 0) return result;
     segment->header = SPG__MANAGED_HEADER;
     segment->options.lifetime = (uint8_t)head.lifetime;
-    if (!node) return 0;
+    result = fit(segment, (size_t)head.header.size);
+    if (result < 0 || !node) return result;
     if (head.header.domain != node->domain.number) {
         return spg__fail(SPG_EDOMAIN,
                          "%.300s belongs to another domain than %.300s: its holders could not "
@@ -239,23 +267,8 @@ static int enter(spg_segment *segment, spg_node *node) {
     return spg__managed_enter(segment, &node->domain, node->number);
 }
 
-/* The mapping is made to end where the segment says it ends. */
-static int trim(spg_segment *segment) {
-    if (segment->header == 0 || segment->name.kind == SPG__SYSV) return 0;
-    struct spg__managed_shared *shared = (void *)segment->base;
-    uint64_t size = spg__load_acquire_64(spg__managed_size(shared)); /* pairs: managed.size */
-    if (size >= segment->mapped || size < SPG__MANAGED_HEADER) return 0;
-    void *address = segment->base;
-    int result = spg__memory_remap(&address, segment->mapped, (size_t)size);
-    if (result < 0) return spg__segment_failed(segment, result, "map");
-    segment->base = address;
-    segment->mapped = (size_t)size;
-    return 0;
-}
-
 static int finish_open(spg_segment *segment, spg_node *node) {
     int result = segment->options.profile == SPG_MANAGED ? enter(segment, node) : 0;
-    if (result == 0) result = trim(segment);
     if (result == 0) result = spg__segment_settle(segment);
     if (result < 0) spg__managed_leave(segment);
     return result;

@@ -39,7 +39,7 @@ struct spg__segment_kind_calls {
 
 /* Of the mode's three execute bits a managed System V segment that is not complete has the owner's
  * alone (kind_sysv.c). */
-enum { SPG__UNDER_CONSTRUCTION = 0100, SPG__CONSTRUCTION_BITS = 0111 };
+enum { SPG__UNDER_CONSTRUCTION = 0001, SPG__CONSTRUCTION_BITS = 0111 };
 
 static inline bool spg__sysv_is_half_made(const struct spg__sysv_facts *facts) {
     return (facts->mode & SPG__CONSTRUCTION_BITS) == SPG__UNDER_CONSTRUCTION;

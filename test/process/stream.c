@@ -49,7 +49,8 @@ static uint64_t read_pattern(spg_stream *stream, int *how) {
             return done;
         }
         for (int i = 0; i < result; i++) {
-            if (buffer[i] != byte_at(done + (uint64_t)i)) FAIL("byte %llu is wrong", (unsigned long long)done + i);
+            if (buffer[i] != byte_at(done + (uint64_t)i))
+                FAIL("byte %llu is wrong", (unsigned long long)done + i);
         }
         done += (uint64_t)result;
     }
@@ -217,6 +218,100 @@ TEST(in_place_forms_lie_in_one_piece_across_the_end_of_the_ring) {
     CHECK_INT(0, spg_stream_peek(reader, &bytes, SPG_FOREVER));
     CHECK_OK(spg_stream_close(writer));
     CHECK_OK(spg_stream_close(reader));
+}
+
+ROLE(reader_that_dies_alone) {
+    open_end(SPG_STREAM_READER, 4096);
+    raise(SIGKILL);
+}
+
+TEST(a_writer_is_not_given_to_a_reader_that_died_before_it_came) {
+    CHECK_INT(-SIGKILL, role_wait(role_start("reader_that_dies_alone")));
+    spg_stream *writer = open_end(SPG_STREAM_WRITER, 4096);
+    spg_stream *reader = open_end(SPG_STREAM_READER, 4096);
+    CHECK_INT(2, spg_stream_write(writer, "hi", 2, SPG_NOWAIT));
+    CHECK_INT(2, spg_stream_read(reader, (char[9]){0}, 9, SPG_NOWAIT));
+    CHECK_OK(spg_stream_close(writer));
+    CHECK_OK(spg_stream_close(reader));
+}
+
+TEST(after_the_end_nothing_can_be_committed) {
+    void *room;
+    spg_stream *writer = open_end(SPG_STREAM_WRITER, 4096);
+    spg_stream *reader = open_end(SPG_STREAM_READER, 4096);
+    CHECK_OK(spg_stream_reserve(writer, 10, &room, SPG_NOWAIT));
+    CHECK_OK(spg_stream_end(writer));
+    CHECK_RESULT(SPG_ECLOSED, spg_stream_commit(writer, 10));
+    CHECK_INT(0, spg_stream_read(reader, (char[9]){0}, 9, SPG_NOWAIT));
+    CHECK_RESULT(SPG_EINVAL, spg_stream_read(reader, (char[9]){0}, 0, SPG_NOWAIT));
+    CHECK_OK(spg_stream_close(writer));
+    CHECK_OK(spg_stream_close(reader));
+}
+
+static void die_as_writer(void) {
+    spg_stream *writer;
+    CHECK_OK(spg_stream_open(&writer, NULL, "segment-x/y", SPG_STREAM_WRITER, NULL));
+    raise(SIGKILL);
+}
+
+static void in_a_killed_process(void) {
+    pid_t pid = fork();
+    if (pid == 0) die_as_writer();
+    waitpid(pid, NULL, 0);
+}
+
+static int count_streams(void *context, const spg_domain_entry *entry) {
+    *(int *)context += entry->kind == SPG_ENTRY_STREAM && entry->living == 2;
+    return 0;
+}
+
+TEST(a_stream_is_listed_checked_collected_and_unlinked_under_any_name) {
+    int count = 0;
+    spg_stream *writer, *reader;
+    CHECK_OK(spg_stream_open(&writer, NULL, "segment-x/y", SPG_STREAM_WRITER, NULL));
+    CHECK_OK(spg_stream_open(&reader, NULL, "segment-x/y", SPG_STREAM_READER, NULL));
+    CHECK_OK(spg_domain_list(NULL, count_streams, &count));
+    CHECK_INT(1, count);
+    CHECK_OK(spg_check(NULL, NULL, NULL, NULL));
+    CHECK_OK(spg_check(NULL, "stream:segment-x/y", NULL, NULL));
+    CHECK_RESULT(SPG_ENOENT, spg_check(NULL, "stream:absent", NULL, NULL));
+    CHECK_RESULT(SPG_ENOENT, spg_check("/dev/shm/absent", "stream:absent", NULL, NULL));
+    CHECK_OK(spg_stream_unlink(NULL, "segment-x/y"));
+    CHECK_RESULT(SPG_ENOENT, spg_stream_unlink(NULL, "segment-x/y"));
+    CHECK_OK(spg_stream_close(writer));
+    CHECK_OK(spg_stream_close(reader));
+    in_a_killed_process();
+    spg_collected collected;
+    CHECK_OK(spg_collect(NULL, &collected));
+    CHECK_INT(1, collected.channels);
+}
+
+TEST(noise_in_the_control_words_is_an_error_or_a_wait) {
+    char path[300], bytes[64];
+    uint64_t random = 123456789;
+    for (int i = 0; i < 300; i++) {
+        spg_stream *writer = open_end(SPG_STREAM_WRITER, 4096);
+        spg_stream *reader = open_end(SPG_STREAM_READER, 4096);
+        snprintf(path, sizeof path, "%s/test%%2Fstream.stream", getenv("SAMEPAGE_DOMAIN"));
+        int fd = open(path, O_RDWR);
+        CHECK(fd >= 0);
+        for (int n = 0; n < 4; n++) {
+            uint64_t noise = next_random(&random) >> next_random(&random) % 64;
+            CHECK_INT(8, pwrite(fd, &noise, 8, (off_t)(256 + next_random(&random) % 512 / 8 * 8)));
+        }
+        close(fd);
+        for (int n = 0; n < 20; n++) {
+            int result = spg_stream_write(writer, bytes, 64, SPG_NOWAIT);
+            CHECK(result <= 64);
+            result = spg_stream_read(reader, bytes, 64, SPG_NOWAIT);
+            CHECK(result <= 64);
+        }
+        int damage = spg_check(NULL, NULL, NULL, NULL);
+        CHECK(damage >= 0);
+        CHECK_OK(spg_stream_close(writer));
+        CHECK_OK(spg_stream_close(reader));
+        unlink(path);
+    }
 }
 
 TEST(wrong_use_is_an_error) {

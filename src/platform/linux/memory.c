@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -144,6 +145,13 @@ int spg__memfd_create(spg__file *file, const char *label, size_t huge_page) {
     return 0;
 }
 
+/* On a file system of huge pages? Its mappings cannot grow. */
+bool spg__file_is_huge(spg__file file) {
+    struct statfs system;
+    return SPG_SYSTEM(fstatfs, (file, &system)) == 0 &&
+           (unsigned long)system.f_type == 0x958458f6UL;
+}
+
 static const struct {
     unsigned ours;
     int kernels;
@@ -159,6 +167,8 @@ int spg__file_seal(spg__file file, unsigned seals) {
     for (int i = 0; i < SEAL_KINDS; i++) {
         if (seals & seal_table[i].ours) wanted |= seal_table[i].kernels;
     }
-    return SPG_SYSTEM(fcntl, (file, F_ADD_SEALS, wanted)) < 0 ? spg__reason("fcntl(F_ADD_SEALS)")
-                                                              : 0;
+    if (SPG_SYSTEM(fcntl, (file, F_ADD_SEALS, wanted)) >= 0) return 0;
+    bool mapped = errno == EBUSY; /* somebody maps it for writing */
+    int result = spg__reason("fcntl(F_ADD_SEALS)");
+    return mapped ? SPG_EPERM : result;
 }

@@ -68,8 +68,13 @@ static void facts_of(const struct shmid_ds *status, struct spg__sysv_facts *fact
 int spg__sysv_facts(int id, struct spg__sysv_facts *facts) {
     struct shmid_ds status;
     int result = control(id, IPC_STAT, &status);
-    if (result == 0) facts_of(&status, facts);
-    return result;
+    if (result < 0) return result;
+    if (status.shm_perm.mode & SHM_DEST) { /* removed, and still mapped by some */
+        errno = EIDRM;
+        return spg__reason("shmctl");
+    }
+    facts_of(&status, facts);
+    return 0;
 }
 
 int spg__sysv_set_mode(int id, uint32_t mode) {

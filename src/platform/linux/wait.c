@@ -68,3 +68,8 @@ void spg__set_and_wake(spg__word32 *word, uint32_t bits) {
     SPG__SEAM_ACCESS(SPG__SEAM_STORED, "set_and_wake", &word->word, sizeof word->word);
     if (!done) spg__wake(word, SPG__WAKE_ALL);
 }
+
+void spg__nap(int64_t nanoseconds) {
+    spg__word32 never_woken = {0};
+    spg__wait(&never_woken, 0, nanoseconds);
+}

@@ -73,6 +73,10 @@ int spg__file_receive(int socket, spg__file *file, void *bytes, size_t size) {
         return (int)received;
     }
     for (int i = 0; i < have; i++) close(files[i]);
+    if (received > 0 && have == 0 && message.msg_flags & MSG_CTRUNC) {
+        errno = EMFILE; /* there was one, and the kernel found no place for it */
+        return spg__reason("recvmsg");
+    }
     spg__system_reason("recvmsg", received == 0 ? "the other side closed the socket"
                                                 : "the message does not carry one descriptor");
     return received == 0 ? SPG_ECLOSED : SPG_EINVAL;

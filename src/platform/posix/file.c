@@ -29,7 +29,9 @@ static int open_flags(spg__file *file, spg__file directory, const char *path, in
 int spg__file_open(spg__file *file, spg__file directory, const char *path,
                    enum spg__file_access access) {
     int mode = access == SPG__FILE_READ ? O_RDONLY : O_RDWR;
-    return open_flags(file, directory, path, mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int result = open_flags(file, directory, path, mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    /* A directory, or a socket. */
+    return result == SPG_ESYSTEM && (errno == EISDIR || errno == ENXIO) ? SPG_ETYPE : result;
 }
 
 int spg__directory_open(spg__file *directory, const char *path) {
@@ -81,14 +83,6 @@ int spg__file_facts(spg__file file, struct spg__file_facts *facts) {
 
 int spg__file_set_mode(spg__file file, uint32_t mode) {
     return SPG_SYSTEM(fchmod, (file, mode)) < 0 ? spg__reason("fchmod") : 0;
-}
-
-int spg__file_set_size(spg__file file, uint64_t size) {
-    intptr_t result;
-    do {
-        result = SPG_SYSTEM(ftruncate, (file, (off_t)size));
-    } while (result < 0 && errno == EINTR);
-    return result < 0 ? spg__reason("ftruncate") : 0;
 }
 
 int spg__file_system_room(const char *path, uint64_t *free_bytes, uint64_t *all_bytes) {
