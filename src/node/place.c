@@ -1,24 +1,25 @@
 /* place.c: taking a place in the table of nodes, leaving it, and freeing that of the dead.
  *
  * Taking a place, in this order:
- *   1. Read the state: free, generation g.
- *   2. Lock the number (g+1, place). The number is nobody's yet; the lock says "if this becomes
- *      somebody's, he lives". A second taker of the same number fails here.
- *   3. Commit: compare-and-swap the state from (g, free) to (g+1, taken).
- *   4. Write the hints.
+ *   1. Lock the place for takers. Whoever finds it locked goes to the next place.
+ *   2. Read the state: free, generation g.
+ *   3. Lock the number (g+1, place). The number is nobody's yet; the lock says "if this becomes
+ *      somebody's, he lives".
+ *   4. Commit: compare-and-swap the state from (g, free) to (g+1, taken).
+ *   5. Unlock the place for takers, write the hints.
  *
- *   Death after 1: nothing. After 2: the kernel frees the lock; nothing. After 3 or 4: the state is
- *   taken and the number's lock is free: a dead node.
+ *   Death after 1, 2 or 3: the kernel frees the locks; nothing. After 4: the state is taken and the
+ *   number's lock is free: a dead node.
+ *
+ *   Without step 1 a taker that is slow between 2 and 3 could lock a number that somebody else has
+ *   taken and died with meanwhile, and the dead would look alive until it went on.
  *
  * Recovering a dead node: swap (g, taken) to (g, free). One step, so it needs no protection of its
  * own and can be done by several at once. It cannot hit a living node: the lock of a number is
- * never taken again once free, because (g, place) is locked only by the one who then commits it.
+ * never taken again once free, because takers of one place exclude each other.
  *
- *   The exception would be a taker between 2 and 3 for generation g when the state still says
- *   (g-1, free): its number is locked and not committed, which nobody recovers.
- *
- * Leaving: swap (g, taken) to (g, free), then the opening is closed, which frees the lock. A death
- * in between is a closed node whose lock goes with the process.
+ * Leaving: swap (g, taken) to (g, free), then unlock the number; a fork child may share the opening,
+ * so closing it would not do. A death in between is a closed node whose lock goes with the process.
  *
  * What a node holds stands as its number in the objects it holds (a lock's word, a row of holders):
  * those are its ledgers, each read by whoever meets the object. So a place can be reused before
@@ -41,8 +42,13 @@ static void write_hints(struct spg__place_shared *place, const char *name) {
     spg__copy_to_shared(place->hints, &hints, sizeof hints);
 }
 
-/* SPG_EAGAIN: somebody else is faster, or the place is not free. */
-static int take(struct spg__domain *domain, uint32_t index, uint64_t *number) {
+/* Numbers end below; here lie the locks of takers. */
+static uint64_t taker_position(uint32_t index) {
+    return ((uint64_t)1 << 60) + index;
+}
+
+/* SPG_EAGAIN: the place is not free. The place is locked for takers. */
+static int take_locked(struct spg__domain *domain, uint32_t index, uint64_t *number) {
     struct spg__place_shared *place = &domain->table->places[index];
     uint64_t state = spg__load_acquire_64(&place->state); /* pairs: place.state */
     if (!spg__state_is_sane(state)) return SPG_EAGAIN;
@@ -61,6 +67,24 @@ static int take(struct spg__domain *domain, uint32_t index, uint64_t *number) {
     }
     *number = domain->own = mine;
     return 0;
+}
+
+/* A look before the lock spares the living their system calls. */
+static bool may_be_free(const struct spg__domain *domain, uint32_t index) {
+    const struct spg__place_shared *place = &domain->table->places[index];
+    uint64_t state = spg__load_acquire_64(&place->state); /* pairs: place.state */
+    if (!spg__state_is_sane(state)) return false;
+    uint64_t number = spg__node_number(spg__state_generation(state), index);
+    return spg__state_phase(state) == SPG__PHASE_FREE || !spg__domain_alive(domain, number);
+}
+
+static int take(struct spg__domain *domain, uint32_t index, uint64_t *number) {
+    if (!may_be_free(domain, index)) return SPG_EAGAIN;
+    int result = spg__lock_try(domain->nodes, taker_position(index));
+    if (result < 0) return result;
+    result = take_locked(domain, index, number);
+    spg__lock_release(domain->nodes, taker_position(index));
+    return result;
 }
 
 int spg__place_take(struct spg__domain *domain, const char *name, uint64_t *number) {
@@ -86,6 +110,7 @@ void spg__place_leave(struct spg__domain *domain, uint64_t number) {
     uint64_t taken = spg__state(generation, SPG__PHASE_TAKEN);
     /* pairs: place.state */
     spg__cas_release_64(&place->state, &taken, spg__state(generation, SPG__PHASE_FREE));
+    spg__lock_release(domain->nodes, number);
 }
 
 int spg__place_recover(struct spg__domain *domain, uint32_t index) {

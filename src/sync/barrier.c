@@ -143,15 +143,20 @@ static bool a_member_died(const struct barrier_shared *shared) {
     return false;
 }
 
-/* Frees the rows of the dead; true if there was one. */
-static bool bury_dead(struct barrier_shared *shared) {
-    bool found = false;
+/* Frees the rows of the dead. */
+static void bury_dead(struct barrier_shared *shared) {
     for (int i = 0; i < SPG_BARRIER_MEMBERS_MAX; i++) {
         if (!is_dead(&shared->rows[i])) continue;
         spg__store_relaxed_64(&shared->rows[i].owner, 0); /* relaxed: guarded */
-        found = true;
     }
-    return found;
+}
+
+/* A member is dead: those who wait for the present round are told, and its place is free. In this
+ * order: a death in between breaks one more round, and leaves nobody waiting. */
+static void break_round(struct barrier_shared *shared) {
+    uint32_t target = present_target(shared);
+    if (count_arrived(shared, target) > 0) end_round(shared, target, true);
+    bury_dead(shared);
 }
 
 /* Has the round ended? Then `*result` is how. */
@@ -163,29 +168,31 @@ static bool has_ended(struct barrier_shared *shared, uint32_t target, int *resul
     return true;
 }
 
-/* After a slice: if a member is dead the round is over. */
+/* After a slice: if a member is dead the round is over. If somebody else has the guard he looks
+ * himself, or the next slice comes. */
 static int look_after_members(struct barrier_shared *shared, uint32_t target) {
     int ended;
-    int result = enter(shared, SPG_FOREVER);
+    int result = enter(shared, SPG_NOWAIT);
+    if (result == SPG_EAGAIN) return 0;
     if (result < 0) return result;
-    if (!has_ended(shared, target, &ended) && a_member_died(shared)) {
-        /* In this order: a death in between breaks one more round, and leaves nobody waiting. */
-        end_round(shared, target, true);
-        bury_dead(shared);
-    }
+    if (!has_ended(shared, target, &ended) && a_member_died(shared)) break_round(shared);
     leave(shared);
     return 0;
 }
 
-/* Takes the arrival back, unless the round has ended meanwhile. */
+/* Takes the arrival back, unless the round has ended meanwhile. Our row is ours to change; the guard
+ * makes it certain that nobody is counting. If a process is stopped with it the deadline counts more
+ * than that, and the round it is about to end may still have counted us. */
 static int withdraw(struct barrier_shared *shared, uint32_t target, int over) {
     int ended;
-    int result = enter(shared, SPG_FOREVER);
-    if (result < 0) return result;
+    int guarded = enter(shared, SPG__SLICE_NS);
+    if (guarded < 0 && guarded != SPG_ETIMEDOUT) return guarded;
     struct row_shared *row = find_row(shared);
+    if (row && !has_ended(shared, target, &ended)) {
+        spg__store_relaxed_32(&row->target, 0); /* relaxed: guarded, or the best that can be had */
+    }
     if (has_ended(shared, target, &ended)) over = ended;
-    else if (row) spg__store_relaxed_32(&row->target, 0); /* relaxed: guarded */
-    leave(shared);
+    if (guarded == 0) leave(shared);
     return over;
 }
 
@@ -208,7 +215,10 @@ static int wait_for_round(struct barrier_shared *shared, uint32_t target, struct
 static int arrive(struct barrier_shared *shared, uint32_t *target) {
     struct row_shared *row = find_row(shared);
     if (!row) row = join(shared);
-    if (!row && bury_dead(shared)) row = join(shared);
+    if (!row && a_member_died(shared)) {
+        break_round(shared);
+        row = join(shared);
+    }
     if (!row) return SPG_EFULL;
     *target = present_target(shared);
     spg__store_relaxed_32(&row->target, *target);              /* relaxed: guarded */
@@ -224,7 +234,7 @@ int spg_barrier_wait(spg_barrier *barrier, int64_t timeout) {
     if (result < 0) return result;
     if (!spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     struct spg__wait wait = spg__wait_begin(timeout);
-    result = enter(shared, timeout);
+    result = enter(shared, timeout == SPG_NOWAIT ? timeout : spg__wait_left(&wait));
     if (result < 0) return result;
     uint32_t target = 0;
     result = arrive(shared, &target);

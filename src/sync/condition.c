@@ -10,7 +10,8 @@
  *
  * Death: of a waiter, nothing: the announcement costs one needless wake-up. Of a signaller between
  * its change and its signal, holding the mutex: nobody would ever wake the waiters, so each of them
- * looks after the mutex's owner every slice and, if he is dead, goes and takes the mutex.
+ * looks every slice whether the mutex's owner is dead, or was, and somebody has taken it over since
+ * the wait began; if so, it goes and takes the mutex.
  *
  *   tag                 release                  acquire                  without it
  *   turn.sleeper        announce (wait.c)        the signaller's look     a signal could miss a
@@ -40,11 +41,12 @@ int spg_condition_init(spg_condition *condition) {
 
 /* Returns 0 (something happened) or SPG_ETIMEDOUT. */
 static int sleep_until_turn(struct condition_shared *shared, spg_mutex *mutex, uint32_t turn,
-                            struct spg__wait *wait) {
+                            uint64_t takeovers, struct spg__wait *wait) {
     for (;;) {
         int over = spg__wait_slice(wait, &shared->turn, turn);
         if (spg__load_seq_cst_32(&shared->turn) != turn) return 0; /* pairs: turn.sleeper */
         if (spg__mutex_is_abandoned(mutex)) return 0;
+        if (spg__mutex_takeovers(mutex) != takeovers) return 0;
         if (over) return over;
     }
 }
@@ -61,8 +63,9 @@ int spg_condition_wait(spg_condition *condition, spg_mutex *mutex, int64_t timeo
 
     struct spg__wait wait = spg__wait_begin(timeout);
     uint32_t turn = spg__turn_announce(&shared->turn);
+    uint64_t takeovers = spg__mutex_takeovers(mutex);
     spg_mutex_unlock(mutex);
-    int over = sleep_until_turn(shared, mutex, turn, &wait);
+    int over = sleep_until_turn(shared, mutex, turn, takeovers, &wait);
     result = spg_mutex_lock(mutex, SPG_FOREVER);
     return result < 0 ? result : over;
 }

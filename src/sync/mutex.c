@@ -32,7 +32,7 @@ int spg_mutex_init(spg_mutex *mutex) {
     if (result < 0) return result;
     spg__store_relaxed_32(&shared->thread, 0);        /* relaxed: init is alone */
     spg__store_relaxed_64(&shared->state, 0);         /* relaxed: init is alone */
-    spg__store_relaxed_64(&shared->zeros, 0);         /* relaxed: init is alone */
+    spg__store_relaxed_64(&shared->takeovers, 0);     /* relaxed: init is alone */
     spg__store_release_32(&shared->kind, SPG__MUTEX); /* pairs: sync.init */
     return 0;
 }
@@ -58,6 +58,16 @@ bool spg__mutex_is_mine(const spg_mutex *mutex) {
     const struct spg__mutex_shared *shared = (const void *)mutex;
     /* relaxed: if it is ours nobody else changes the owner */
     return held_by_this_thread(shared, spg__load_relaxed_64(&shared->state));
+}
+
+uint64_t spg__mutex_takeovers(const spg_mutex *mutex) {
+    const struct spg__mutex_shared *shared = (const void *)mutex;
+    return spg__load_relaxed_64(&shared->takeovers); /* relaxed: a hint, looked at again */
+}
+
+bool spg__mutex_is_free(const spg_mutex *mutex) {
+    const struct spg__mutex_shared *shared = (const void *)mutex;
+    return spg__owner(spg__load_acquire_64(&shared->state)) == 0; /* pairs: mutex.state */
 }
 
 bool spg__mutex_is_abandoned(const spg_mutex *mutex) {
@@ -86,8 +96,12 @@ static int sleep_on(struct spg__mutex_shared *shared, uint64_t word, struct spg_
 
 /* 1: taken over from a dead owner. 0: he lives, or somebody was faster. */
 static int take_from_dead(struct spg__mutex_shared *shared, uint64_t word) {
-    return spg__self_sees_dead(spg__owner(word)) &&
-           spg__owner_take_over(&shared->state, word, SPG__UNREPAIRED);
+    if (!spg__self_sees_dead(spg__owner(word))) return 0;
+    if (!spg__owner_take_over(&shared->state, word, SPG__UNREPAIRED)) return 0;
+    /* relaxed: by the holder. If we die before it the next holder counts for us. */
+    uint64_t before = spg__load_relaxed_64(&shared->takeovers);
+    spg__store_relaxed_64(&shared->takeovers, before + 1); /* relaxed: as above */
+    return 1;
 }
 
 /* Whether the owner lives is asked where we would give up, and after each sleep. */

@@ -35,6 +35,8 @@ struct rwlock_shared {
 _Static_assert(sizeof(struct rwlock_shared) == sizeof(spg_rwlock), "512 bytes");
 _Static_assert(offsetof(struct rwlock_shared, readers) == 64, "layout of the rwlock");
 
+enum { WALKS = 4 };
+
 static struct rwlock_shared *shared_of(spg_rwlock *lock) {
     return (struct rwlock_shared *)(void *)lock;
 }
@@ -60,22 +62,40 @@ static int check(spg_rwlock *lock, int64_t timeout) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void empty_row(struct rwlock_shared *shared, spg__word64 *row) {
-    uint64_t mine = spg__self_word();
-    spg__cas_seq_cst_64(row, &mine, 0); /* pairs: rwlock.share, turn.sleeper */
-    spg__turn_wake(&shared->turn);
+/* Gives one share of this process back, whichever: its threads' shares are alike, and one thread may
+ * have given back the row of another. False if it has none. */
+static bool give_share(struct rwlock_shared *shared) {
+    uint32_t start = spg__thread_mark() % SPG_RWLOCK_READERS_MAX;
+    for (uint32_t i = 0; i < SPG_RWLOCK_READERS_MAX; i++) {
+        spg__word64 *row = &shared->readers[(start + i) % SPG_RWLOCK_READERS_MAX];
+        uint64_t mine = spg__self_word();
+        /* relaxed: the swap decides */
+        if (spg__load_relaxed_64(row) != mine) continue;
+        /* pairs: rwlock.share, turn.sleeper */
+        if (!spg__cas_seq_cst_64(row, &mine, 0)) continue;
+        spg__turn_wake(&shared->turn);
+        return true;
+    }
+    return false;
+}
+
+/* One walk can miss a share that another thread of ours takes behind it and gives back before it. */
+static bool give_own_share(struct rwlock_shared *shared) {
+    bool given = false;
+    for (int i = 0; i < WALKS && !given; i++) given = give_share(shared);
+    return given;
 }
 
 /* Threads start at different rows, so that they seldom meet on one line. */
-static spg__word64 *claim_row(struct rwlock_shared *shared) {
+static bool claim_row(struct rwlock_shared *shared) {
     uint32_t start = spg__thread_mark() % SPG_RWLOCK_READERS_MAX;
     for (uint32_t i = 0; i < SPG_RWLOCK_READERS_MAX; i++) {
         spg__word64 *row = &shared->readers[(start + i) % SPG_RWLOCK_READERS_MAX];
         uint64_t nobody = 0;
         /* pairs: rwlock.dekker */
-        if (spg__cas_seq_cst_64(row, &nobody, spg__self_word())) return row;
+        if (spg__cas_seq_cst_64(row, &nobody, spg__self_word())) return true;
     }
-    return NULL;
+    return false;
 }
 
 /* Empties the rows of the dead; true if there was one. */
@@ -109,11 +129,10 @@ static int try_read(struct rwlock_shared *shared) {
     /* pairs: rwlock.writer */
     int result = judge_writer(spg__load_seq_cst_64(&shared->writer));
     if (result < 0) return result;
-    spg__word64 *row = claim_row(shared);
-    if (!row) return SPG_EAGAIN;
+    if (!claim_row(shared)) return SPG_EAGAIN;
     /* pairs: rwlock.dekker, rwlock.writer */
     result = judge_writer(spg__load_seq_cst_64(&shared->writer));
-    if (result < 0) empty_row(shared, row);
+    if (result < 0) give_own_share(shared);
     return result;
 }
 
@@ -229,14 +248,5 @@ int spg_rwlock_unlock(spg_rwlock *lock) {
         leave_writer(shared, word & SPG__UNREPAIRED);
         return 0;
     }
-    uint32_t start = spg__thread_mark() % SPG_RWLOCK_READERS_MAX;
-    for (uint32_t i = 0; i < SPG_RWLOCK_READERS_MAX; i++) {
-        spg__word64 *row = &shared->readers[(start + i) % SPG_RWLOCK_READERS_MAX];
-        uint64_t expected = mine;
-        /* pairs: rwlock.share, turn.sleeper */
-        if (!spg__cas_seq_cst_64(row, &expected, 0)) continue;
-        spg__turn_wake(&shared->turn);
-        return 0;
-    }
-    return SPG_EPERM;
+    return give_own_share(shared) ? 0 : SPG_EPERM;
 }

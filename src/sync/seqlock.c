@@ -19,7 +19,9 @@
  *   tag               release                   acquire                 without it
  *   seqlock.value     writer's words            reader's words          torn values pass unseen
  *   seqlock.sequence  writer makes it even      reader's first look     an old value could pass as
- *                                                                       the new one */
+ *                                                                       the new one
+ *   seqlock.writer    writer makes it odd       reader's look at        a writer at work could be
+ *                                               the mutex after it      taken for none */
 #include "sync/mutex.h"
 
 struct seqlock_shared {
@@ -79,12 +81,24 @@ int spg_seqlock_write(spg_seqlock *seqlock, void *shared_value, const void *valu
     result = spg_mutex_lock(&shared->writers, timeout);
     if (result < 0 && result != SPG_EOWNERDEAD) return result;
     uint64_t odd = spg__load_relaxed_64(&shared->sequence) | 1; /* relaxed: under the mutex */
-    spg__store_relaxed_64(&shared->sequence, odd); /* relaxed: the words of the value release it */
+    /* pairs: seqlock.writer. The words of the value release it as well. */
+    spg__store_release_64(&shared->sequence, odd);
     write_words(shared_value, value, size);
     spg__store_release_64(&shared->sequence, odd + 1); /* pairs: seqlock.sequence */
     spg_mutex_recovered(&shared->writers);
     spg_mutex_unlock(&shared->writers);
     return 0;
+}
+
+/* The sequence is odd. Whoever made it so holds the mutex until it is even again: if it is still the
+ * same after the look at the mutex, it belongs to the owner seen there. */
+static int judge_writer(const struct seqlock_shared *shared, uint64_t sequence) {
+    bool dead = spg__mutex_is_abandoned(&shared->writers);
+    bool nobody = spg__mutex_is_free(&shared->writers);
+    /* pairs: seqlock.writer */
+    if (spg__load_acquire_64(&shared->sequence) != sequence) return 0;
+    if (dead) return SPG_EOWNERDEAD;
+    return nobody ? SPG_ECORRUPT : 0;
 }
 
 /* A writer is at it, or was: naps, since nobody wakes readers, and looks whether it lives. Sleeping
@@ -94,9 +108,10 @@ static int await_writer(const struct seqlock_shared *shared, uint64_t sequence,
     if (spg__wait_spins(wait)) return 0;
     int result = spg__own_check(&shared->writers, SPG__MUTEX);
     if (result < 0) return result;
-    bool dead = (sequence & 1) && spg__mutex_is_abandoned(&shared->writers);
-    /* relaxed: the owner was dead before; an unchanged odd sequence is its own */
-    if (dead && spg__load_relaxed_64(&shared->sequence) == sequence) return SPG_EOWNERDEAD;
+    if (sequence & 1) {
+        result = judge_writer(shared, sequence);
+        if (result < 0) return result;
+    }
     spg__word32 *word = spg__low_half((spg__word64 *)&shared->sequence);
     return spg__wait_at_most(wait, word, (uint32_t)sequence, READER_NAP_NS);
 }

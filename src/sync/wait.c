@@ -29,8 +29,7 @@ bool spg__wait_spins(struct spg__wait *wait) {
     return true;
 }
 
-/* The time left; negative for no end, zero for over. */
-static int64_t time_left(struct spg__wait *wait) {
+int64_t spg__wait_left(struct spg__wait *wait) {
     if (wait->timeout == SPG_FOREVER) return -1;
     int64_t now = spg__clock_monotonic();
     if (wait->deadline == 0) wait->deadline = spg__deadline(now, wait->timeout);
@@ -40,7 +39,7 @@ static int64_t time_left(struct spg__wait *wait) {
 int spg__wait_at_most(struct spg__wait *wait, spg__word32 *word, uint32_t expected,
                       int64_t longest) {
     if (wait->timeout == 0) return SPG_EAGAIN;
-    int64_t left = time_left(wait);
+    int64_t left = spg__wait_left(wait);
     if (left == 0) return SPG_ETIMEDOUT;
     if (longest >= 0 && (left < 0 || left > longest)) left = longest;
     spg__wait(word, expected, left);

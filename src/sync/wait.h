@@ -21,6 +21,10 @@ static inline struct spg__wait spg__wait_begin(int64_t timeout) {
     return (struct spg__wait){.timeout = timeout, .spins = SPG__SPINS};
 }
 
+/* What is left of the time, as a timeout: SPG_FOREVER, or not negative. The first call fixes the
+ * deadline. */
+int64_t spg__wait_left(struct spg__wait *wait);
+
 /* Another turn of the spin? */
 bool spg__wait_spins(struct spg__wait *wait);
 

@@ -93,12 +93,12 @@ static long fail_each(void (*part)(void)) {
     return count;
 }
 
-static void fail_all(void (*part)(void)) {
+static void fail_all(void (*part)(void), int stride) {
     long faults = 0;
     scenes_begin();
     for (int i = 0; i < scene_count; i++) {
         scene = &scenes[i];
-        for (int e = 0; e < ERRORS; e++) {
+        for (int e = 0; e < ERRORS; e += stride) {
             failing_error = errors[e];
             faults += fail_each(part);
         }
@@ -108,9 +108,9 @@ static void fail_all(void (*part)(void)) {
 }
 
 TEST(a_failing_system_call_leaks_nothing_and_spoils_nothing) {
-    fail_all(fail_once);
+    fail_all(fail_once, 1);
 }
 
 TEST(a_failing_system_call_in_a_process_s_first_operation_spoils_nothing) {
-    fail_all(fail_first);
+    fail_all(fail_first, 3); /* EINTR, EMFILE, EAGAIN, EINVAL */
 }

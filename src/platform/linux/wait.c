@@ -34,7 +34,11 @@ static long futex(spg__word32 *word, int operation, uint32_t value, const void *
     return syscall(SYS_futex, word, operation, value, timeout, second, encoded);
 }
 
+/* A 32-bit process cannot tell the kernel of a century; whoever waits that long asks again. */
+static const int64_t LONGEST_NS = (int64_t)3600 * 1000 * 1000 * 1000;
+
 void spg__wait(spg__word32 *word, uint32_t expected, int64_t nanoseconds) {
+    if (nanoseconds > LONGEST_NS) nanoseconds = LONGEST_NS;
     struct kernel_timespec timeout = {(kernel_time)(nanoseconds / 1000000000),
                                       (kernel_time)(nanoseconds % 1000000000)};
     (void)SPG_SYSTEM(futex, (word, OP_WAIT, expected, nanoseconds < 0 ? NULL : &timeout, NULL, 0));
