@@ -18,8 +18,9 @@
  * own and can be done by several at once. It cannot hit a living node: the lock of a number is
  * never taken again once free, because takers of one place exclude each other.
  *
- * Leaving: swap (g, taken) to (g, free), then unlock the number; a fork child may share the opening,
- * so closing it would not do. A death in between is a closed node whose lock goes with the process.
+ * Leaving: swap (g, taken) to (g, free), then unlock the number; a fork child may share the
+ * opening, so closing it would not do. A death in between is a closed node whose lock goes with the
+ * process.
  *
  * What a node holds stands as its number in the objects it holds (a lock's word, a row of holders):
  * those are its ledgers, each read by whoever meets the object. So a place can be reused before

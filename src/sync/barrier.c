@@ -180,9 +180,9 @@ static int look_after_members(struct barrier_shared *shared, uint32_t target) {
     return 0;
 }
 
-/* Takes the arrival back, unless the round has ended meanwhile. Our row is ours to change; the guard
- * makes it certain that nobody is counting. If a process is stopped with it the deadline counts more
- * than that, and the round it is about to end may still have counted us. */
+/* Takes the arrival back, unless the round has ended meanwhile. Our row is ours to change; the
+ * guard makes it certain that nobody is counting. If a process is stopped with it the deadline
+ * counts more than that, and the round it is about to end may still have counted us. */
 static int withdraw(struct barrier_shared *shared, uint32_t target, int over) {
     int ended;
     int guarded = enter(shared, SPG__SLICE_NS);

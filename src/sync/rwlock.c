@@ -62,8 +62,8 @@ static int check(spg_rwlock *lock, int64_t timeout) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Gives one share of this process back, whichever: its threads' shares are alike, and one thread may
- * have given back the row of another. False if it has none. */
+/* Gives one share of this process back, whichever: its threads' shares are alike, and one thread
+ * may have given back the row of another. False if it has none. */
 static bool give_share(struct rwlock_shared *shared) {
     uint32_t start = spg__thread_mark() % SPG_RWLOCK_READERS_MAX;
     for (uint32_t i = 0; i < SPG_RWLOCK_READERS_MAX; i++) {
@@ -79,7 +79,8 @@ static bool give_share(struct rwlock_shared *shared) {
     return false;
 }
 
-/* One walk can miss a share that another thread of ours takes behind it and gives back before it. */
+/* One walk can miss a share that another thread of ours takes behind it and gives back before it.
+ * */
 static bool give_own_share(struct rwlock_shared *shared) {
     bool given = false;
     for (int i = 0; i < WALKS && !given; i++) given = give_share(shared);

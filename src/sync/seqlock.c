@@ -90,8 +90,8 @@ int spg_seqlock_write(spg_seqlock *seqlock, void *shared_value, const void *valu
     return 0;
 }
 
-/* The sequence is odd. Whoever made it so holds the mutex until it is even again: if it is still the
- * same after the look at the mutex, it belongs to the owner seen there. */
+/* The sequence is odd. Whoever made it so holds the mutex until it is even again: if it is still
+ * the same after the look at the mutex, it belongs to the owner seen there. */
 static int judge_writer(const struct seqlock_shared *shared, uint64_t sequence) {
     bool dead = spg__mutex_is_abandoned(&shared->writers);
     bool nobody = spg__mutex_is_free(&shared->writers);
