@@ -201,26 +201,13 @@ int spg_stream_open(spg_stream **out, spg_node *node, const char *name, int end,
 
 /* ---- close ----------------------------------------------------------------------------------- */
 
-/* Does the name still stand for the file we have mapped? */
-static bool is_still_named(const spg_stream *stream) {
-    struct spg__file_facts facts;
-    spg__file file;
-    if (spg__file_open(&file, stream->node->domain.directory, stream->file_name, SPG__FILE_READ) <
-        0) {
-        return false;
-    }
-    bool same = spg__file_facts(file, &facts) == 0 && facts.device == stream->facts.device &&
-                facts.number == stream->facts.number;
-    spg__file_close(file);
-    return same;
-}
-
 static void leave(spg_stream *stream) {
     struct spg__domain_lock lock;
     const struct spg__domain *domain = &stream->node->domain;
     if (!stream->ended) spg__stream_leave(stream);
     if (spg__domain_lock(domain, &lock) < 0) return;
-    if (spg__stream_is_over(domain, stream->shared) && is_still_named(stream)) {
+    if (spg__stream_is_over(domain, stream->shared) &&
+        spg__file_is_named(&stream->facts, domain->directory, stream->file_name)) {
         spg__file_unlink(domain->directory, stream->file_name);
     }
     spg__domain_unlock(&lock);

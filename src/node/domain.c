@@ -153,7 +153,7 @@ static int check_same(const struct spg__domain *domain, spg__file file) {
     int result = spg__file_facts(domain->nodes, &locked);
     if (result == 0) result = spg__file_facts(file, &mapped);
     if (result < 0) return spg__fail_system(result, "%s/nodes", domain->path);
-    if (locked.device == mapped.device && locked.number == mapped.number) return 0;
+    if (spg__same_file(&locked, &mapped)) return 0;
     return spg__fail(SPG_EAGAIN, "%s/nodes was replaced while it was opened: try again",
                      domain->path);
 }

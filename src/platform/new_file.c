@@ -18,13 +18,8 @@ static void folder_of(const char *path, char *folder, size_t size) {
 
 /* Is `file` what the temporary name stands for now? */
 static bool is_named(spg__file file, spg__file directory, const char *temporary) {
-    struct spg__file_facts facts, named_facts;
-    spg__file named;
-    if (spg__file_open(&named, directory, temporary, SPG__FILE_READ) < 0) return false;
-    bool same = spg__file_facts(file, &facts) == 0 && spg__file_facts(named, &named_facts) == 0 &&
-                facts.device == named_facts.device && facts.number == named_facts.number;
-    spg__file_close(named);
-    return same;
+    struct spg__file_facts facts;
+    return spg__file_facts(file, &facts) == 0 && spg__file_is_named(&facts, directory, temporary);
 }
 
 /* Only the one who holds its lock removes it, so the name cannot come to mean another file between

@@ -101,6 +101,15 @@ struct spg__file_facts {
     bool directory;
 };
 
+/* Do the facts of two openings speak of one object? */
+static inline bool spg__same_file(const struct spg__file_facts *first,
+                                  const struct spg__file_facts *second) {
+    return first->device == second->device && first->number == second->number;
+}
+
+/* Does the name stand for this object now? */
+bool spg__file_is_named(const struct spg__file_facts *facts, spg__file directory, const char *path);
+
 /* `directory` may be SPG__NO_FILE: then `path` is taken as it is. Links at the end of a path are
  * not followed. */
 int spg__file_open(spg__file *file, spg__file directory, const char *path,

@@ -40,13 +40,9 @@ static int open_named(spg_segment *segment) {
 }
 
 static bool is_named(const spg_segment *segment) {
-    struct spg__file_facts ours, named;
-    spg__file file;
-    if (spg__file_open(&file, SPG__NO_FILE, segment->name.path, SPG__FILE_READ) < 0) return false;
-    bool same = spg__file_facts(segment->file, &ours) == 0 && spg__file_facts(file, &named) == 0 &&
-                ours.device == named.device && ours.number == named.number;
-    spg__file_close(file);
-    return same;
+    struct spg__file_facts facts;
+    return spg__file_facts(segment->file, &facts) == 0 &&
+           spg__file_is_named(&facts, SPG__NO_FILE, segment->name.path);
 }
 
 static int unlink_named(const struct spg__segment_name *name) {

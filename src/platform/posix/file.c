@@ -81,6 +81,16 @@ int spg__file_facts(spg__file file, struct spg__file_facts *facts) {
     return 0;
 }
 
+bool spg__file_is_named(const struct spg__file_facts *facts, spg__file directory,
+                        const char *path) {
+    struct spg__file_facts named = {0};
+    spg__file file = SPG__NO_FILE;
+    if (spg__file_open(&file, directory, path, SPG__FILE_READ) < 0) return false;
+    bool same = spg__file_facts(file, &named) == 0 && spg__same_file(facts, &named);
+    spg__file_close(file);
+    return same;
+}
+
 int spg__file_set_mode(spg__file file, uint32_t mode) {
     return SPG_SYSTEM(fchmod, (file, mode)) < 0 ? spg__reason("fchmod") : 0;
 }
