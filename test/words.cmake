@@ -2,7 +2,8 @@
 # Left out where the compiler cannot (Debian: gcc-12-multilib), or with a sanitizer.
 include(CheckCSourceCompiles)
 
-if(CMAKE_SIZEOF_VOID_P EQUAL 8 AND NOT SAMEPAGE_SANITIZE AND NOT SAMEPAGE_SEAM AND TARGET test-words)
+if(CMAKE_SIZEOF_VOID_P EQUAL 8 AND NOT SAMEPAGE_SANITIZE AND NOT SAMEPAGE_SEAM
+   AND TARGET test-words)
   # The kernel's headers serve both widths, but lie where only one looks for them.
   set(words_options -m32)
   if(CMAKE_LIBRARY_ARCHITECTURE)

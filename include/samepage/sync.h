@@ -190,14 +190,16 @@ SPG_API SPG_MUST_USE int spg_barrier_init(spg_barrier *barrier, uint32_t members
 
 /* Arrives and waits for the others. Returns 0; 1: the last to arrive; SPG_EPEERDEAD: a member's
  * process died, so this round is over and the place is free: all who wait get this, and the next
- * round is complete when a new member has come; SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any more
- * (if a process is stopped inside a call on this barrier, the round it is about to end may still
- * count us); SPG_EFULL (the members are others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread
- * that ends without spg_barrier_leave stays a member as long as its process lives. */
+ * round is complete when a new member has come. (A member that had arrived and whose death nobody
+ * noticed before the last arrived breaks nothing.) SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any
+ * more (if a process is stopped inside a call on this barrier, the round it is about to end may
+ * still count us); SPG_EFULL (the members are others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A
+ * thread that ends without spg_barrier_leave stays a member as long as its process lives. */
 SPG_API SPG_MUST_USE int spg_barrier_wait(spg_barrier *barrier, int64_t timeout);
 
-/* Gives this thread's place to whoever waits next. Returns 0, SPG_EPERM (not a member),
- * SPG_ECORRUPT, SPG_EINVAL, SPG_EDOMAIN. */
+/* Gives this thread's place to whoever waits next. Waits for a process that is stopped inside a
+ * call on this barrier. Returns 0, SPG_EPERM (not a member), SPG_ECORRUPT, SPG_EINVAL, SPG_EDOMAIN.
+ * */
 SPG_API int spg_barrier_leave(spg_barrier *barrier);
 
 /* ---- seqlock --------------------------------------------------------------------------------- */

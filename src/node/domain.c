@@ -213,17 +213,25 @@ int spg__domain_alive(const struct spg__domain *domain, uint64_t number) {
 static int open_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
     spg__process_lock();
     int result = spg__file_open(&lock->file, domain->directory, "nodes", SPG__FILE_READ_WRITE);
-    if (result == 0) spg__list_push(&held_locks, &lock->link);
+    if (result == 0) spg__held_lock_enter(lock);
     spg__process_unlock();
     return result;
 }
 
-void spg__domain_unlock(struct spg__domain_lock *lock) {
-    spg__lock_release(lock->file, LOCK_OF_NAMES);
+void spg__held_lock_enter(struct spg__domain_lock *lock) {
+    spg__list_push(&held_locks, &lock->link);
+}
+
+void spg__held_lock_close(struct spg__domain_lock *lock) {
     spg__process_lock();
     spg__list_remove(&held_locks, &lock->link);
     spg__process_unlock();
     spg__file_close(lock->file);
+}
+
+void spg__domain_unlock(struct spg__domain_lock *lock) {
+    spg__lock_release(lock->file, LOCK_OF_NAMES);
+    spg__held_lock_close(lock);
 }
 
 void spg__domain_locks_drop(void) {

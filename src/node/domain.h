@@ -48,6 +48,11 @@ struct spg__domain_lock {
 int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *lock);
 void spg__domain_unlock(struct spg__domain_lock *lock);
 
+/* For locks of others than the domain: the opening is made by the caller, under the process lock,
+ * and entered before it is unlocked; and closed and taken off the list again. */
+void spg__held_lock_enter(struct spg__domain_lock *lock);
+void spg__held_lock_close(struct spg__domain_lock *lock);
+
 /* In a fork child, before anything else: closes what it inherited of its parent's locks. */
 void spg__domain_locks_drop(void);
 

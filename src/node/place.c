@@ -70,17 +70,19 @@ static int take_locked(struct spg__domain *domain, uint32_t index, uint64_t *num
     return 0;
 }
 
-/* A look before the lock spares the living their system calls. */
-static bool may_be_free(const struct spg__domain *domain, uint32_t index) {
+/* A look before the lock. Whether a taken place's owner is dead costs a system call, so that is
+ * asked only by those who found no free one. */
+static bool may_be_taken(const struct spg__domain *domain, uint32_t index, bool from_the_dead) {
     const struct spg__place_shared *place = &domain->table->places[index];
     uint64_t state = spg__load_acquire_64(&place->state); /* pairs: place.state */
     if (!spg__state_is_sane(state)) return false;
+    if (spg__state_phase(state) == SPG__PHASE_FREE) return true;
     uint64_t number = spg__node_number(spg__state_generation(state), index);
-    return spg__state_phase(state) == SPG__PHASE_FREE || !spg__domain_alive(domain, number);
+    return from_the_dead && !spg__domain_alive(domain, number);
 }
 
-static int take(struct spg__domain *domain, uint32_t index, uint64_t *number) {
-    if (!may_be_free(domain, index)) return SPG_EAGAIN;
+static int take(struct spg__domain *domain, uint32_t index, bool from_the_dead, uint64_t *number) {
+    if (!may_be_taken(domain, index, from_the_dead)) return SPG_EAGAIN;
     int result = spg__lock_try(domain->nodes, taker_position(index));
     if (result < 0) return result;
     result = take_locked(domain, index, number);
@@ -88,14 +90,21 @@ static int take(struct spg__domain *domain, uint32_t index, uint64_t *number) {
     return result;
 }
 
+static int take_any(struct spg__domain *domain, bool from_the_dead, const char *name,
+                    uint64_t *number) {
+    int result = SPG_EAGAIN;
+    for (uint32_t index = 0; index < SPG__PLACES && result == SPG_EAGAIN; index++) {
+        result = take(domain, index, from_the_dead, number);
+        if (result == 0) write_hints(&domain->table->places[index], name);
+    }
+    return result;
+}
+
 int spg__place_take(struct spg__domain *domain, const char *name, uint64_t *number) {
     int result = spg__domain_check(domain);
     if (result < 0) return result;
-    result = SPG_EAGAIN;
-    for (uint32_t index = 0; index < SPG__PLACES && result == SPG_EAGAIN; index++) {
-        result = take(domain, index, number);
-        if (result == 0) write_hints(&domain->table->places[index], name);
-    }
+    result = take_any(domain, false, name, number);
+    if (result == SPG_EAGAIN) result = take_any(domain, true, name, number);
     if (result == SPG_EAGAIN) {
         return spg__fail(SPG_EFULL, "domain %s has %d living nodes, which is all it holds",
                          domain->path, SPG__PLACES);

@@ -28,8 +28,9 @@ typedef struct {
 
 _Static_assert(sizeof(spg__word32) == 4, "a 32-bit word takes four bytes");
 _Static_assert(sizeof(spg__word64) == 8 && _Alignof(spg__word64) == 8, "a 64-bit word is aligned");
-_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "32-bit words are lock-free");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit words are lock-free");
+/* Not ATOMIC_LLONG_LOCK_FREE: that speaks of a long long as it lies, and ours is aligned. */
+_Static_assert(__atomic_always_lock_free(sizeof(uint32_t), 0), "32-bit words are lock-free");
+_Static_assert(__atomic_always_lock_free(sizeof(uint64_t), 0), "64-bit words are lock-free");
 
 /* One set of accessors for each width. A load or store names one order; a compare-and-swap names
  * the order of its success, and is relaxed where it fails. */

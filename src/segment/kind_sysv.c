@@ -1,12 +1,12 @@
 /* kind_sysv.c: System V shared memory.
  *
  * The kernel names a segment when it makes it, so it cannot be built before it has a name. A
- * managed one is made with the owner's execute bit, which means nothing for memory and says "under
- * construction" here; setting the final mode is the commit. All managed segments of a domain are
- * made and opened under the domain's lock, and are on its record before they are made: so whoever
- * holds the lock and finds the bit on a segment that is on record has found what a dead creator
- * left, and removes it. A stranger's segment is on no record and is left alone. A bare one is
- * complete when the kernel has made it: its pages are zero; reserving them comes after. */
+ * managed one is made with the execute bit of others, which means nothing for memory and says
+ * "under construction" here; setting the final mode is the commit. All managed segments of a domain
+ * are made and opened under the domain's lock, and are on its record before they are made: so
+ * whoever holds the lock and finds the bit on a segment that is on record has found what a dead
+ * creator left, and removes it. A stranger's segment is on no record and is left alone. A bare one
+ * is complete when the kernel has made it: its pages are zero; reserving them comes after. */
 #include "base/error.h"
 #include "segment/segment.h"
 

@@ -1,10 +1,16 @@
 /* resize.c: growing a segment, and mapping what others have grown.
  *
- * The file grows first, every page reserved; then the size in the head is raised, which is the
- * commit for a managed segment; then this mapping follows. Two that grow at once: the file takes
- * the larger size, and so does the head. A death in between leaves a file longer than its head
- * says, which nobody minds. */
+ * One at a time grows the file: a lock at a position of its own, carried by an opening of its own,
+ * so that threads and processes exclude each other and the kernel frees it if its holder dies.
+ * Every page is reserved beyond the file's end first; raising the file's size is one step; then the
+ * size in the head is raised, which is the commit for a managed segment; then this mapping follows.
+ * Of two that grow, the later finds the size of the earlier and adds to it or has nothing to do.
+ *
+ * Death: while reserving, pages beyond the end, which the next growth uses. Before the head is
+ * raised, a file longer than its head says, which nobody minds. A failure gives back only what lies
+ * beyond an end that nobody else can have moved. */
 #include "base/error.h"
+#include "node/domain.h"
 #include "segment/managed.h"
 
 /* A position of the file's locks that no node's number reaches. */
@@ -24,23 +30,30 @@ static int check_can_resize(const spg_segment *segment) {
     return 0;
 }
 
-/* One at a time, be it threads or processes: an opening of our own carries the lock, and the kernel
- * frees it if we die. Without a descriptor for it the segment's own opening has to do, which those
- * share to whom it was passed. */
-static int growth_begin(const spg_segment *segment, spg__file *turn) {
-    int result = spg__file_reopen(turn, segment->file);
-    if (result == SPG_EMFILE) {
-        *turn = segment->file;
-        result = 0;
-    }
-    if (result < 0) return spg__segment_failed(segment, result, "open a second time");
+/* Where the file cannot be opened again (no descriptor, no permission by its mode, no /proc) the
+ * segment's own opening has to do, which those share to whom it was passed. */
+static void open_turn(const spg_segment *segment, struct spg__domain_lock *turn) {
+    spg__process_lock();
+    if (spg__file_reopen(&turn->file, segment->file) == 0) spg__held_lock_enter(turn);
+    else turn->file = segment->file;
+    spg__process_unlock();
+}
+
+static void growth_end(const spg_segment *segment, struct spg__domain_lock *turn) {
+    spg__lock_release(turn->file, GROWTH_LOCK);
+    if (turn->file != segment->file) spg__held_lock_close(turn);
+}
+
+static int growth_begin(const spg_segment *segment, struct spg__domain_lock *turn) {
+    int result;
+    open_turn(segment, turn);
     int64_t end = spg__clock_monotonic() + GROWTH_WAIT_NS;
-    while ((result = spg__lock_try(*turn, GROWTH_LOCK)) == SPG_EAGAIN) {
+    while ((result = spg__lock_try(turn->file, GROWTH_LOCK)) == SPG_EAGAIN) {
         if (spg__clock_monotonic() >= end) break;
         spg__nap(GROWTH_NAP_NS);
     }
     if (result == 0) return 0;
-    if (*turn != segment->file) spg__file_close(*turn);
+    if (turn->file != segment->file) spg__held_lock_close(turn);
     if (result == SPG_EAGAIN) {
         return spg__fail(SPG_ETIMEDOUT,
                          "%.300s is being grown by another for five seconds: is it "
@@ -51,7 +64,7 @@ static int growth_begin(const spg_segment *segment, spg__file *turn) {
 }
 
 static int grow_file(const spg_segment *segment, uint64_t total) {
-    spg__file turn;
+    struct spg__domain_lock turn;
     if (segment->options.access != SPG_READ_WRITE) {
         return spg__fail(SPG_EPERM, "%.300s cannot grow by a mapping that cannot write",
                          segment->name.text);
@@ -60,8 +73,7 @@ static int grow_file(const spg_segment *segment, uint64_t total) {
     if (result < 0) return result;
     result = spg__file_reserve(segment->file, total);
     if (result < 0) spg__segment_failed(segment, result, "grow");
-    spg__lock_release(turn, GROWTH_LOCK);
-    if (turn != segment->file) spg__file_close(turn);
+    growth_end(segment, &turn);
     return result;
 }
 

@@ -37,8 +37,8 @@ struct spg__segment_kind_calls {
     int (*unlink)(const struct spg__segment_name *name);
 };
 
-/* Of the mode's three execute bits a managed System V segment that is not complete has the owner's
- * alone (kind_sysv.c). */
+/* Of the mode's three execute bits a managed System V segment that is not complete has that of
+ * others alone, which nobody else has a use for (kind_sysv.c). */
 enum { SPG__UNDER_CONSTRUCTION = 0001, SPG__CONSTRUCTION_BITS = 0111 };
 
 static inline bool spg__sysv_is_half_made(const struct spg__sysv_facts *facts) {

@@ -10,8 +10,8 @@
  *    64  rows     28 of 16 bytes: owner word, thread mark, target (the round waited for; 0: none)
  *
  * A round ends with one store to `rounds`. It ends well when as many rows as there are members wait
- * for it, and badly when one of those who wait finds a member dead. Each sleeper has its target and
- * reads from `rounds` whether and how that round ended, also late.
+ * for it, and badly when one of those who wait, or who comes, finds a member dead. Each sleeper has
+ * its target and reads from `rounds` whether and how that round ended, also late.
  *
  * Death: of a member: found by the slices of those who wait. Under the guard at any store: the rows
  * and `rounds` are right after each one, so whoever gets the guard from the dead just goes on.
@@ -185,8 +185,8 @@ static int look_after_members(struct barrier_shared *shared, uint32_t target) {
  * counts more than that, and the round it is about to end may still have counted us. */
 static int withdraw(struct barrier_shared *shared, uint32_t target, int over) {
     int ended;
-    int guarded = enter(shared, SPG__SLICE_NS);
-    if (guarded < 0 && guarded != SPG_ETIMEDOUT) return guarded;
+    int guarded = enter(shared, over == SPG_EAGAIN ? SPG_NOWAIT : SPG__SLICE_NS);
+    if (guarded < 0 && guarded != SPG_ETIMEDOUT && guarded != SPG_EAGAIN) return guarded;
     struct row_shared *row = find_row(shared);
     if (row && !has_ended(shared, target, &ended)) {
         spg__store_relaxed_32(&row->target, 0); /* relaxed: guarded, or the best that can be had */

@@ -66,7 +66,8 @@ int spg_condition_wait(spg_condition *condition, spg_mutex *mutex, int64_t timeo
     uint64_t takeovers = spg__mutex_takeovers(mutex);
     spg_mutex_unlock(mutex);
     int over = sleep_until_turn(shared, mutex, turn, takeovers, &wait);
-    result = spg_mutex_lock(mutex, SPG_FOREVER);
+    result = spg_mutex_lock(mutex, SPG_NOWAIT); /* finds a dead owner at once */
+    if (result == SPG_EAGAIN) result = spg_mutex_lock(mutex, SPG_FOREVER);
     return result < 0 ? result : over;
 }
 

@@ -35,7 +35,7 @@ struct rwlock_shared {
 _Static_assert(sizeof(struct rwlock_shared) == sizeof(spg_rwlock), "512 bytes");
 _Static_assert(offsetof(struct rwlock_shared, readers) == 64, "layout of the rwlock");
 
-enum { WALKS = 4 };
+enum { WALKS = 64 };
 
 static struct rwlock_shared *shared_of(spg_rwlock *lock) {
     return (struct rwlock_shared *)(void *)lock;

@@ -12,6 +12,8 @@
  * the odd sequence is visible to whoever sees a word written after it, and a reader's second look
  * at the sequence comes after its reads of the value.
  *
+ * An odd sequence while nobody holds the mutex was not written by this library: SPG_ECORRUPT.
+ *
  * Death: of a writer in the middle: the sequence stays odd and the mutex names the dead. Readers
  * see both and say SPG_EOWNERDEAD; the next writer gets the mutex, writes the value whole, and
  * makes the sequence even.

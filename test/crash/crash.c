@@ -1,9 +1,9 @@
-/* crash.c: die after every store to shared memory and after every system call of each operation; a
- * survivor must find everything working, and the audit must hold. Then the same with a second victim
- * that dies after every such step of the survivor.
+/* crash.c: die after every store to shared memory and after every system call of each operation;
+ * a survivor must find everything working, and the audit must hold. Then the same with a second
+ * victim that dies after every such step of the survivor.
  *
- * A killed process has made the first k steps and no more, so the images of an operation are as many
- * as its steps: all of them are tried. */
+ * A killed process has made the first k steps and no more, so the images of an operation are as
+ * many as its steps: all of them are tried. */
 #include "crash/scenes.h"
 
 static int steps_left; /* of this process; 0: it does not die */
@@ -17,7 +17,8 @@ static int die_at_step(const struct spg__seam_event *event) {
 
 /* Where the file system has no unnamed files. */
 static int die_at_step_without_unnamed(const struct spg__seam_event *event) {
-    if (event->kind == SPG__SEAM_CALL && strcmp(event->name, "open_unnamed") == 0) return EOPNOTSUPP;
+    if (event->kind == SPG__SEAM_CALL && strcmp(event->name, "open_unnamed") == 0)
+        return EOPNOTSUPP;
     return die_at_step(event);
 }
 
@@ -41,7 +42,8 @@ static const struct scene *scene;
 
 static void operate(void) {
     int result = scene->operate();
-    if (result < 0) FAIL("scene %s: %s: %s", scene->name, spg_error_name(result), spg_error_detail());
+    if (result < 0)
+        FAIL("scene %s: %s: %s", scene->name, spg_error_name(result), spg_error_detail());
 }
 
 static bool play(int step, spg__seam_hook *hook) {

@@ -2,7 +2,8 @@
  * operation says so or gets by, loses nothing, leaks nothing, and works the next time. */
 #include "crash/scenes.h"
 
-static const int errors[] = {EINTR, ENOMEM, ENOSPC, EMFILE, EACCES, EPERM, EAGAIN, EIO, ENOSYS, EINVAL};
+static const int errors[] = {EINTR, ENOMEM, ENOSPC, EMFILE, EACCES,
+                             EPERM, EAGAIN, EIO,    ENOSYS, EINVAL};
 enum { ERRORS = sizeof errors / sizeof *errors };
 
 static int calls_left; /* until the one that fails */
@@ -29,7 +30,8 @@ static long mapped_pages(void) {
     return pages;
 }
 
-/* First without a fault, so that what a process keeps for good is there. Then with; then without. */
+/* First without a fault, so that what a process keeps for good is there. Then with one; then
+ * without. */
 static void fail_once(void) {
     scene->operate();
     clear_segments();

@@ -3,7 +3,7 @@
 
 struct memory *memory;
 
-/* ---- the world -------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 const char *scene_posix(void) {
     return unique_name("posix:", "scene");
@@ -72,7 +72,8 @@ void check_domain(const struct scene *scene, int point) {
     int findings = 0;
     int damage = spg_check(NULL, NULL, print_damage, NULL);
     if (damage == SPG_ENOENT) return;
-    if (damage != 0) FAIL("scene %s, point %d: %d damaged: %s", scene->name, point, damage, spg_error_detail());
+    if (damage != 0)
+        FAIL("scene %s, point %d: %d damaged: %s", scene->name, point, damage, spg_error_detail());
     int result = spg_collect(NULL, NULL);
     if (result < 0) FAIL("scene %s, point %d: collect: %s", scene->name, point, spg_error_detail());
     damage = spg_check(NULL, NULL, count_finding, &findings);
@@ -81,9 +82,10 @@ void check_domain(const struct scene *scene, int point) {
     }
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
-static void nothing(void) {}
+static void nothing(void) {
+}
 
 static int join(void) {
     uint64_t id;
@@ -134,7 +136,7 @@ static int collect(void) {
     return spg_collect(NULL, NULL);
 }
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static spg_segment_options managed(uint8_t lifetime) {
     spg_segment_options options = SPG_SEGMENT_OPTIONS;
@@ -272,7 +274,7 @@ static void survive_nameless(void) {
     CHECK_OK(create_anonymous());
 }
 
-/* ---- synchronisation -------------------------------------------------------------------------- */
+/* ---- synchronisation ------------------------------------------------------------------------- */
 
 static void prepare_sync(void) {
     CHECK_OK(spg_mutex_init(&memory->mutex));
@@ -418,9 +420,11 @@ static void survive_barrier(void) {
 
 static int write_seqlock(void) {
     const uint64_t value[4] = {7, 7, 7, 7};
-    int result = spg_seqlock_write(&memory->seqlock, memory->value, value, sizeof value, SECONDS(5));
+    int result = spg_seqlock_write(&memory->seqlock, memory->value, value, sizeof value,
+                                   SECONDS(5));
     return result < 0 ? result
-                      : spg_seqlock_write(&memory->seqlock, memory->value, value, sizeof value, SECONDS(5));
+                      : spg_seqlock_write(&memory->seqlock, memory->value, value, sizeof value,
+                                          SECONDS(5));
 }
 static void survive_seqlock(void) {
     uint64_t value[4];
@@ -444,7 +448,7 @@ static int wait_on_condition(void) {
     return result;
 }
 
-/* ---- streams ---------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static int open_stream(spg_stream **stream, int end) {
     spg_stream_options options = SPG_STREAM_OPTIONS;
@@ -469,9 +473,11 @@ static void survive_stream(void) {
     spg_stream *stream, *writer;
     char bytes[100];
     int result, count = 0;
-    while ((result = open_stream(&stream, SPG_STREAM_READER)) == SPG_EEXIST) spg_collect(NULL, NULL);
+    while ((result = open_stream(&stream, SPG_STREAM_READER)) == SPG_EEXIST)
+        spg_collect(NULL, NULL);
     CHECK_OK(result);
-    while ((result = spg_stream_read(stream, bytes + count, 100 - (size_t)count, MILLISECONDS(30))) > 0) {
+    while ((result = spg_stream_read(stream, bytes + count, 100 - (size_t)count,
+                                     MILLISECONDS(30))) > 0) {
         count += result;
     }
     CHECK(count == 0 || count == 8 || count == 16);
@@ -517,7 +523,8 @@ static void survive_reader(void) {
     char bytes[100];
     int result;
     spg_collect(NULL, NULL);
-    while ((result = open_stream(&stream, SPG_STREAM_READER)) == SPG_EEXIST) spg_collect(NULL, NULL);
+    while ((result = open_stream(&stream, SPG_STREAM_READER)) == SPG_EEXIST)
+        spg_collect(NULL, NULL);
     CHECK_OK(result);
     while ((result = spg_stream_read(stream, bytes, 100, SPG_NOWAIT)) > 0) {}
     CHECK_OK(spg_stream_close(stream));
@@ -529,7 +536,7 @@ static void survive_reader(void) {
     CHECK_OK(spg_stream_close(writer));
 }
 
-/* ---- the list --------------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 const struct scene scenes[] = {
     {"join a domain that is not there", nothing, join, survive_join},

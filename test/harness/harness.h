@@ -1,10 +1,10 @@
 /* harness.h: tests of programs that consist of several processes, in one header.
  *
- * A test program is a list of TESTs and ROLEs. Each TEST runs in a process of its own, which leads a
- * process group of its own, has a domain of its own, and must end before its deadline; when it has
- * ended the whole group is killed, and what it left is looked for: processes, descriptors, names in
- * /dev/shm, System V segments, things in its domain. Anything left is a failure. Two copies of a
- * program may run at once: all names carry the process.
+ * A test program is a list of TESTs and ROLEs. Each TEST runs in a process of its own, which leads
+ * a process group of its own, has a domain of its own, and must end before its deadline; when it
+ * has ended the whole group is killed, and what it left is looked for: processes, descriptors,
+ * names in /dev/shm, System V segments, things in its domain. Anything left is a failure. Two
+ * copies of a program may run at once: all names carry the process.
  *
  *   TEST(a_waiter_gets_the_mutex_of_a_killed_owner) {
  *       struct role *owner = role_start("owner", name);   // this program again, in another role
@@ -14,9 +14,9 @@
  *   }
  *   ROLE(owner) { …; step_reach(1); pause(); }            // arguments[0] is `name`
  *
- * Roles are started by exec, so they share nothing with the test but what they open by name, or what
- * role_fork gives them. A program prints one line a test and "N passed, N failed" at the end, which
- * it also appends to the file that SAMEPAGE_TALLY names. Exit status 0 or 1.
+ * Roles are started by exec, so they share nothing with the test but what they open by name, or
+ * what role_fork gives them. A program prints one line a test and "N passed, N failed" at the end,
+ * which it also appends to the file that SAMEPAGE_TALLY names. Exit status 0 or 1.
  *
  * Usage: PROGRAM [--list] [TEST…] */
 #ifndef TEST_HARNESS_H
@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -82,7 +83,7 @@ static void harness_add(struct harness_entry *list, int *count, int most, const 
     }                                                                                              \
     static void role_##name(char **arguments __attribute__((unused)))
 
-/* ---- checks: say what and where, and end the process ------------------------------------------ */
+/* ---- checks: say what and where, and end the process ----------------------------------------- */
 
 __attribute__((format(printf, 3, 4), noreturn, unused)) static void
 harness_fail(const char *file, int line, const char *format, ...) {
@@ -136,9 +137,9 @@ harness_fail(const char *file, int line, const char *format, ...) {
         _exit(HARNESS_SKIPPED);                                                                    \
     } while (0)
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
-#define MILLISECONDS(n) ((int64_t)(n) * 1000000)
+#define MILLISECONDS(n) ((int64_t)(n)*1000000)
 
 __attribute__((unused)) static int64_t now_ns(void) {
     struct timespec now;
@@ -151,7 +152,7 @@ __attribute__((unused)) static void nap_ms(int milliseconds) {
     while (nanosleep(&nap, &nap) < 0 && errno == EINTR) {}
 }
 
-/* ---- names that no other copy of the program uses --------------------------------------------- */
+/* ---- names that no other copy of the program uses -------------------------------------------- */
 
 /* Of the test that runs here; its roles inherit it. */
 __attribute__((unused)) static const char *harness_tag(void) {
@@ -180,10 +181,10 @@ __attribute__((unused)) static const char *unique_name(const char *kind, const c
     return text;
 }
 
-/* ---- steps: what roles tell each other -------------------------------------------------------- */
+/* ---- steps: what roles tell each other ------------------------------------------------------- */
 
-/* Counters in a memory file that is inherited through exec; slot 0 is the greatest step reached, the
- * others are the test's to use. */
+/* Counters in a memory file that is inherited through exec; slot 0 is the greatest step reached,
+ * the others are the test's to use. */
 enum { HARNESS_COUNTERS = 512 };
 
 static _Atomic int64_t *harness_counters;
@@ -196,8 +197,7 @@ __attribute__((unused)) static _Atomic int64_t *counter(int index) {
 /* Says that this step is reached. */
 __attribute__((unused)) static void step_reach(int64_t step) {
     int64_t before = *counter(0);
-    while (before < step && !__atomic_compare_exchange_n((int64_t *)counter(0), &before, step, false,
-                                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {}
+    while (before < step && !atomic_compare_exchange_strong(counter(0), &before, step)) {}
 }
 
 /* Waits until somebody has reached it. The deadline of the test bounds it. */
@@ -206,7 +206,7 @@ __attribute__((unused)) static void step_await(int64_t step) {
     while (*counter(0) < step) nanosleep(&nap, NULL);
 }
 
-/* ---- roles ------------------------------------------------------------------------------------ */
+/* ---- roles ----------------------------------------------------------------------------------- */
 
 struct role {
     pid_t pid;
@@ -224,8 +224,8 @@ __attribute__((unused)) static struct role *harness_started(pid_t pid, const cha
     return role;
 }
 
-/* Starts this program in another role: a new process image, unrelated but for the group. Up to eight
- * texts, ended by NULL, become its `arguments`. */
+/* Starts this program in another role: a new process image, unrelated but for the group. Up to
+ * eight texts, ended by NULL, become its `arguments`. */
 #define role_start(...) harness_role_start((const char *[]){__VA_ARGS__, NULL})
 
 __attribute__((unused)) static struct role *harness_role_start(const char **words) {
@@ -276,7 +276,7 @@ __attribute__((unused)) static void role_kill(struct role *role) {
     CHECK_INT(-SIGKILL, role_wait(role));
 }
 
-/* ---- what is left ----------------------------------------------------------------------------- */
+/* ---- what is left ---------------------------------------------------------------------------- */
 
 __attribute__((unused)) static int count_descriptors(void) {
     int count = 0;
@@ -304,7 +304,7 @@ static int harness_complain_of_names(const char *tag) {
     return left;
 }
 
-/* System V segments made by processes of the test's group; the harness knows them by their creator. */
+/* System V segments made by processes of the test's group, which their creator tells. */
 static int harness_complain_of_sysv(const pid_t *pids, int count) {
     int left = 0;
     struct shmid_ds information, status;
@@ -368,7 +368,7 @@ __attribute__((unused)) static int harness_complain_of_state(const char *domain)
     return left + harness_complain_of_domain(domain);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t harness_is_late;
 
@@ -500,7 +500,10 @@ static int harness_run_all(int count, char **words) {
         if (result == 0) passed++;
         else if (result == HARNESS_SKIPPED) skipped++;
         else failed++;
-        printf("%s %s\n", result == 0 ? "ok     " : result == HARNESS_SKIPPED ? "skipped" : "FAILED ",
+        printf("%s %s\n",
+               result == 0                 ? "ok     "
+               : result == HARNESS_SKIPPED ? "skipped"
+                                           : "FAILED ",
                harness_tests[i].name);
     }
     harness_tell(passed, failed, skipped);

@@ -122,7 +122,7 @@ __attribute__((unused)) static void storm(const char *role, const char *name, in
     }
     for (int i = 0; i < kills; i++) {
         int64_t before = *counter(STORM_ROUNDS);
-        nap_us(1000 + (unsigned)(chance(&random) % 8000));
+        nap_us(500 + (unsigned)(chance(&random) % 4000));
         for (int j = 0; j < 3000 && *counter(STORM_ROUNDS) < before + 2; j++) nap_us(1000);
         if (*counter(STORM_ROUNDS) == before) FAIL("everybody stands still before kill %d", i);
         int slot = (int)(chance(&random) % STORM_SLOTS);

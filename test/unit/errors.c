@@ -32,6 +32,7 @@ TEST(a_detail_says_what_on_which_name_and_the_system_s_reason) {
 
 TEST(the_version_is_the_one_of_the_header) {
     char text[32];
-    snprintf(text, sizeof text, "%d.%d.%d", SPG_VERSION_MAJOR, SPG_VERSION_MINOR, SPG_VERSION_PATCH);
+    snprintf(text, sizeof text, "%d.%d.%d", SPG_VERSION_MAJOR, SPG_VERSION_MINOR,
+             SPG_VERSION_PATCH);
     CHECK_INT(0, strcmp(text, spg_version()));
 }
