@@ -45,7 +45,7 @@ typedef struct spg_node_options {
  * replaced meanwhile), SPG_ENOENT (the parent directory is missing), SPG_ESYSTEM.
  * May be called by any number of threads at once; one process may open several nodes. Does not
  * wait for others. A fork child does not inherit the node: its handle gives SPG_EFORKED there.
- * A caller that dies inside leaves nothing, or a dead node, whose place another takes when it is needed. */
+ * A caller that dies inside leaves nothing, or a dead node, whose place another takes. */
 SPG_API SPG_MUST_USE int spg_node_open(spg_node **out, const spg_node_options *options);
 
 /* Leaves the domain. What the node holds is from now on held by a dead node.
