@@ -96,16 +96,22 @@ static long fail_each(void (*part)(void)) {
 }
 
 static void fail_all(void (*part)(void), int stride) {
-    long faults = 0;
+    long all = 0;
     scenes_begin();
     for (int i = 0; i < scene_count; i++) {
+        long faults = 0;
+        int64_t begin = now_ns();
         scene = &scenes[i];
         for (int e = 0; e < ERRORS; e += stride) {
             failing_error = errors[e];
             faults += fail_each(part);
         }
+        printf("    %4ld faults in %4.1f s: %s\n", faults, (double)(now_ns() - begin) / 1e9,
+               scene->name);
+        fflush(stdout);
+        all += faults;
     }
-    printf("    %ld faults\n", faults);
+    printf("    %ld faults\n", all);
     clear_world();
 }
 

@@ -5,7 +5,7 @@
 
 #include "unit/segment_options.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { MLOCK_WORKS = 0 }; /* the sanitizer makes it do nothing */
 #else
 enum { MLOCK_WORKS = 1 };
