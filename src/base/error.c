@@ -52,6 +52,13 @@ int spg__fail_system(int error, const char *format, ...) {
     return error;
 }
 
+int spg__check_struct_size(uint32_t given, size_t expected, const char *type,
+                           const char *initialiser) {
+    if (given == expected) return 0;
+    return spg__fail(SPG_EINVAL, "%s: struct_size is %u where %zu was expected; begin with %s",
+                     type, given, expected, initialiser);
+}
+
 void spg__system_reason(const char *call, const char *text) {
     snprintf(reason, sizeof reason, "%s: %s", call, text);
 }

@@ -64,6 +64,9 @@ struct spg_stream {
     char file_name[SPG__CHANNEL_FILE_BYTES];
 };
 
+/* Do capacity and size in a stream's head go together? SPG_ECORRUPT; `name` is for the detail. */
+int spg__stream_check_geometry(const struct spg__channel_head *head, const char *name);
+
 enum spg__end_state { SPG__END_NOBODY, SPG__END_HERE, SPG__END_GONE, SPG__END_DEAD };
 
 enum spg__end_state spg__end_state(const struct spg__domain *domain,

@@ -35,18 +35,25 @@ bool spg__stream_is_over(const struct spg__domain *domain,
     return is_finished(writer) && is_finished(reader);
 }
 
+int spg__stream_check_geometry(const struct spg__channel_head *head, const char *name) {
+    uint64_t page = spg__page_size();
+    uint64_t capacity = head->geometry[0];
+    if (spg__is_power_of_two(capacity) && capacity >= page && capacity <= capacity_max &&
+        head->header.size == page + capacity) {
+        return 0;
+    }
+    return spg__fail(SPG_ECORRUPT, "%.300s: capacity and size contradict each other", name);
+}
+
 /* ---- mapping --------------------------------------------------------------------------------- */
 
 static int map(spg_stream *stream, spg__file file, const struct spg__channel_head *head) {
     uint64_t page = spg__page_size();
     uint64_t capacity = head->geometry[0];
     void *address;
-    if (!spg__is_power_of_two(capacity) || capacity < page || capacity > capacity_max ||
-        head->header.size != page + capacity) {
-        return spg__fail(SPG_ECORRUPT, "%.300s: capacity and size contradict each other",
-                         stream->file_name);
-    }
-    int result = spg__memory_map(&address, file, page, SPG__MEMORY_READ_WRITE, 0);
+    int result = spg__stream_check_geometry(head, stream->file_name);
+    if (result < 0) return result;
+    result = spg__memory_map(&address, file, page, SPG__MEMORY_READ_WRITE, 0);
     if (result < 0) return spg__fail_system(result, "cannot map %.300s", stream->file_name);
     stream->shared = address;
     result = spg__memory_map_ring(&address, file, page, (size_t)capacity);
@@ -140,13 +147,12 @@ static int open_locked(spg_stream *stream, const char *name, const spg_stream_op
 
 static int read_options(spg_stream_options *options, const spg_stream_options *given) {
     *options = (spg_stream_options)SPG_STREAM_OPTIONS;
-    if (given && given->struct_size != sizeof *given) {
-        return spg__fail(SPG_EINVAL,
-                         "spg_stream_options: struct_size is %u where %zu was expected; begin "
-                         "with SPG_STREAM_OPTIONS",
-                         given->struct_size, sizeof *given);
+    if (given) {
+        int result = spg__check_struct_size(given->struct_size, sizeof *given, "spg_stream_options",
+                                            "SPG_STREAM_OPTIONS");
+        if (result < 0) return result;
+        *options = *given;
     }
-    if (given) *options = *given;
     if (options->mode == 0) options->mode = 0600;
     if (options->mode & ~0666u || options->capacity > capacity_max) {
         return spg__fail(SPG_EINVAL,

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 
 bool spg__is_stream_file(const char *file_name) {
@@ -24,13 +23,9 @@ static void set_name(struct spg__found_stream *found, const char *file_name) {
 }
 
 static int judge(const struct spg__found_stream *found) {
-    uint64_t capacity = found->head.geometry[0];
-    uint64_t page = spg__page_size();
-    if (!spg__is_power_of_two(capacity) || capacity < page ||
-        found->head.header.size != page + capacity || found->facts.size != page + capacity) {
-        return spg__fail(SPG_ECORRUPT, "%s: capacity and size contradict each other", found->name);
-    }
-    return 0;
+    int result = spg__stream_check_geometry(&found->head, found->name);
+    if (result < 0 || found->facts.size == found->head.header.size) return result;
+    return spg__fail(SPG_ECORRUPT, "%.300s: capacity and size contradict each other", found->name);
 }
 
 void spg__found_stream_open(struct spg__found_stream *found, const struct spg__domain *domain,

@@ -10,12 +10,9 @@
 static int read_options(spg_node_options *options, const spg_node_options *given) {
     *options = (spg_node_options)SPG_NODE_OPTIONS;
     if (!given) return 0;
-    if (given->struct_size != sizeof *options) {
-        return spg__fail(SPG_EINVAL,
-                         "spg_node_options: struct_size is %u where %zu was expected; begin "
-                         "with SPG_NODE_OPTIONS",
-                         given->struct_size, sizeof *options);
-    }
+    int result = spg__check_struct_size(given->struct_size, sizeof *given, "spg_node_options",
+                                        "SPG_NODE_OPTIONS");
+    if (result < 0) return result;
     *options = *given;
     if (options->mode & ~0777u || (options->mode & 0002)) {
         return spg__fail(SPG_EINVAL,

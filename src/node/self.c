@@ -5,6 +5,7 @@
  *   nodes        every node this process has open
  *   default_node the one that locks and managed segments use
  *   incarnations how many times this memory image became a process of its own
+ *   page_is_made, forks_are_prepared   the page is mapped; the handlers of forks stand
  *
  * After fork the child must not keep the parent's proof of life: the child handler closes the
  * inherited openings. A child made without running handlers finds the page wiped and drops them at
@@ -122,14 +123,6 @@ static int make_default_node(void) {
     return 0;
 }
 
-int spg__self_join(void) {
-    spg__process_lock();
-    int result = incarnate();
-    if (result == 0 && !default_node) result = make_default_node();
-    spg__process_unlock();
-    return result;
-}
-
 int spg__self_node(spg_node **node) {
     spg__process_lock();
     int result = incarnate();
@@ -137,6 +130,11 @@ int spg__self_node(spg_node **node) {
     if (result == 0) *node = default_node;
     spg__process_unlock();
     return result;
+}
+
+int spg__self_join(void) {
+    spg_node *node;
+    return spg__self_node(&node);
 }
 
 bool spg__self_sees_dead(uint64_t number) {

@@ -75,15 +75,15 @@ static int make_path_absolute(struct spg__segment_name *name) {
 
 static int fill(spg_segment *segment, const char *name, const spg_segment_options *given) {
     segment->options = (spg_segment_options)SPG_SEGMENT_OPTIONS;
-    if (given && given->struct_size != sizeof *given) {
-        return spg__fail(SPG_EINVAL,
-                         "spg_segment_options: struct_size is %u where %zu was expected; begin "
-                         "with SPG_SEGMENT_OPTIONS",
-                         given->struct_size, sizeof *given);
+    int result = 0;
+    if (given) {
+        result = spg__check_struct_size(given->struct_size, sizeof *given, "spg_segment_options",
+                                        "SPG_SEGMENT_OPTIONS");
+        if (result < 0) return result;
+        segment->options = *given;
     }
-    if (given) segment->options = *given;
     if (segment->options.mode == 0) segment->options.mode = 0600;
-    int result = check_values(&segment->options);
+    result = check_values(&segment->options);
     if (result == 0) result = spg__segment_name_parse(&segment->name, name);
     if (result == 0) result = check_kind(segment);
     if (result == 0) result = make_path_absolute(&segment->name);

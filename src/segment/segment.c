@@ -3,10 +3,10 @@
  * Creating: the kind builds the object complete, the head is written if it is managed, and one step
  * of the kind commits it. Opening: the kind maps it, the head is checked, this process is entered.
  *
- * A managed segment with a name is created, opened for writing, closed and removed under the
- * domain's lock. So "the last holder leaves" and "a new one comes" are never at once, and a name is
- * only removed while it stands for the object that was meant. Death under the lock: the kernel
- * frees it, and what stands then is
+ * A managed segment with a name is created, opened for writing and removed under the domain's lock;
+ * closing takes it only where it may be the last to hold a temporary one. So "the last holder
+ * leaves" and "a new one comes" are never at once, and a name is only removed while it stands for
+ * the object that was meant. Death under the lock: the kernel frees it, and what stands then is
  *   a record without an object           the next creator uses it, a collector removes it
  *   sysv, under construction             the next creator removes it, a collector too
  *   an object with rows of the dead      they are taken out by whoever needs one or collects; if it
@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "node/self.h"
 #include "segment/record.h"

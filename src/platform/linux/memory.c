@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "platform/platform.h"
 #include "platform/posix/reason.h"
 
