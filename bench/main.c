@@ -1,26 +1,33 @@
-/* samepage-bench: what Samepage's locks and segments cost beside those of the C library.
+/* samepage-bench: Samepage beside the bare hardware and beside its peers.
  *
- *     samepage-bench [RESULTS.json]
+ *     samepage-bench [--quick] [--no-peers] [--only WORDS] [RESULTS.json]
  *
- * Prints a table; what is compared with what, and how, is told in bench.h. Works in a domain of its
- * own and leaves nothing behind. */
+ * Prints tables in Markdown and the goals; writes the same beside RESULTS.json, with plots where
+ * gnuplot is there. How it measures is told in contest.h. Works in a domain of its own and leaves
+ * nothing behind. No figure makes it fail; a role that dies or hangs does. */
 #include <dirent.h>
+#include <libgen.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench.h"
-
-enum { OUTCOMES_MAX = 32 };
+#include "clock.h"
+#include "locks/locks.h"
+#include "results.h"
 
 static char domain[] = "/dev/shm/samepage-bench-XXXXXX";
+static pid_t owner;
 
-static void remove_domain(void) {
+static void leave_nothing(void) {
     char path[512];
+    if (getpid() != owner) return;
+    measure_abandon();
     DIR *directory = opendir(domain);
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {
-        snprintf(path, sizeof path, "%s/%s", domain, entry->d_name);
+        snprintf(path, sizeof path, "%s/%.300s", domain, entry->d_name);
         unlink(path);
     }
     if (directory) closedir(directory);
@@ -28,79 +35,120 @@ static void remove_domain(void) {
 }
 
 static void make_domain(void) {
+    owner = getpid();
     must(mkdtemp(domain) == NULL);
+    must(atexit(leave_nothing));
     must(setenv("SAMEPAGE_DOMAIN", domain, 1));
+    settings.domain = domain;
 }
 
-static void init_ours(struct arena *arena) {
-    char value[VALUE_BYTES];
-    memset(value, 7, sizeof value);
-    must(spg_mutex_init(&arena->mutex));
-    must(spg_rwlock_init(&arena->rwlock));
-    must(spg_semaphore_init(&arena->semaphore, 0));
-    must(spg_semaphore_init_owned(&arena->owned, 1));
-    must(spg_semaphore_init(&arena->there, 0));
-    must(spg_semaphore_init(&arena->back, 0));
-    must(spg_event_init(&arena->event));
-    must(spg_seqlock_init(&arena->seqlock));
-    must(spg_seqlock_write(&arena->seqlock, arena->value, value, sizeof value, SPG_FOREVER));
+static void stop(int number) {
+    leave_nothing();
+    _exit(128 + number);
 }
 
-static void init_theirs(struct arena *arena) {
-    pthread_mutexattr_t mutex;
-    pthread_condattr_t condition;
-    pthread_rwlockattr_t rwlock;
-    must(pthread_mutexattr_init(&mutex));
-    must(pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED));
-    must(pthread_mutex_init(&arena->plain_mutex, &mutex));
-    must(pthread_mutex_init(&arena->event_mutex, &mutex));
-    must(pthread_mutexattr_setrobust(&mutex, PTHREAD_MUTEX_ROBUST));
-    must(pthread_mutex_init(&arena->robust_mutex, &mutex));
-    must(pthread_condattr_init(&condition));
-    must(pthread_condattr_setpshared(&condition, PTHREAD_PROCESS_SHARED));
-    must(pthread_cond_init(&arena->event_condition, &condition));
-    must(pthread_rwlockattr_init(&rwlock));
-    must(pthread_rwlockattr_setpshared(&rwlock, PTHREAD_PROCESS_SHARED));
-    must(pthread_rwlock_init(&arena->plain_rwlock, &rwlock));
-    must(sem_init(&arena->plain_semaphore, 1, 0));
-    must(sem_init(&arena->plain_there, 1, 0));
-    must(sem_init(&arena->plain_back, 1, 0));
-    must(sem_init(&arena->begin, 1, 0));
+/* Do two processors share a core? */
+static bool are_siblings(int first, int second) {
+    char path[96], text[64] = "";
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+             first);
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    bool read = fgets(text, sizeof text, file) != NULL;
+    fclose(file);
+    for (char *part = strtok(text, ",\n"); read && part; part = strtok(NULL, ",\n")) {
+        int from = atoi(part), to = from;
+        if (strchr(part, '-')) to = atoi(strchr(part, '-') + 1);
+        if (second >= from && second <= to) return true;
+    }
+    return false;
 }
 
-static int measure_all(struct arena *arena, const struct comparison *list, int count,
-                       struct outcome *outcomes) {
-    for (int i = 0; i < count; i++) {
-        outcomes[i] = compare(arena, &list[i]);
-        print_outcome(&outcomes[i]);
+/* The first two that we may use, of two cores if there are two. */
+static void choose_processors(void) {
+    cpu_set_t all;
+    int found = 0;
+    must_do(sched_getaffinity(0, sizeof all, &all));
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (!CPU_ISSET(i, &all)) continue;
+        if (found == 0) settings.processors[0] = i;
+        else if (found == 1 || are_siblings(settings.processors[0], settings.processors[1]))
+            settings.processors[1] = i;
+        found++;
+    }
+    if (found >= 2) return;
+    fprintf(stderr, "samepage-bench: needs two processors\n");
+    exit(1);
+}
+
+static int usage(void) {
+    fprintf(stderr,
+            "usage: samepage-bench [--quick] [--no-peers] [--only WORDS] [RESULTS.json]\n");
+    return 2;
+}
+
+static bool read_arguments(int count, char **arguments) {
+    for (int i = 1; i < count; i++) {
+        const char *argument = arguments[i];
+        if (strcmp(argument, "--quick") == 0) settings.quick = true;
+        else if (strcmp(argument, "--no-peers") == 0) settings.peers = false;
+        else if (strcmp(argument, "--only") == 0 && i + 1 < count) settings.only = arguments[++i];
+        else if (argument[0] == '-' || settings.results) return false;
+        else settings.results = argument;
+    }
+    char path[256];
+    snprintf(path, sizeof path, "%s", settings.results ? settings.results : ".");
+    snprintf(settings.folder, sizeof settings.folder, "%s", dirname(path));
+    return true;
+}
+
+static void write_table(void) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/results.md", settings.folder);
+    FILE *file = fopen(path, "w");
+    must(file == NULL);
+    print_about(file);
+    print_goals(file);
+    print_values(file);
+    for (int i = 0; i < results.row_count; i++) print_row(file, &results.rows[i]);
+    fclose(file);
+}
+
+/* How many contests have no figures because a role died or hung. */
+static int failures(void) {
+    int count = 0;
+    for (int i = 0; i < results.row_count; i++) {
+        for (int j = 0; j < results.rows[i].count; j++) {
+            const struct contest *contest = &results.rows[i].contests[j];
+            if (!contest->failure[0]) continue;
+            fprintf(stderr, "samepage-bench: %s, %s: %s\n", results.rows[i].title,
+                    contest->contestant->name, contest->failure);
+            count++;
+        }
     }
     return count;
 }
 
 int main(int argument_count, char **arguments) {
-    struct outcome outcomes[OUTCOMES_MAX];
-    struct kills kills;
-    spg_segment *segment;
-    if (argument_count > 2) {
-        fprintf(stderr, "usage: samepage-bench [RESULTS.json]\n");
-        return 2;
-    }
+    if (!read_arguments(argument_count, arguments)) return usage();
+    choose_processors();
     make_domain();
-    must(atexit(remove_domain));
-    must(spg_segment_create(&segment, "anonymous:", sizeof(struct arena), NULL));
-    struct arena *arena = spg_segment_address(segment);
-    init_ours(arena);
-    init_theirs(arena);
-
-    compare_on_one_processor(arena, &sleeping); /* first: no wait has spun yet */
-    start_partner(arena);
-    int count = measure_all(arena, alone, alone_count, outcomes);
-    outcomes[count] = arena->outcome;
-    print_outcome(&outcomes[count++]);
-    count += measure_all(arena, together, together_count, outcomes + count);
-    count += measure_all(arena, segments, segments_count, outcomes + count);
-    end_partner(arena);
-    measure_kills(arena, &kills);
-    print_kills(&kills);
-    return argument_count == 2 ? write_results(arguments[1], outcomes, count, &kills) : 0;
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    clock_calibrate();
+    print_about(stdout);
+    measure_rows();
+    if (!settings.only) {
+        measure_opening();
+        measure_idle();
+        measure_locks();
+    }
+    print_values(stdout);
+    print_goals(stdout);
+    if (settings.results) {
+        write_table();
+        if (!write_json(settings.results)) return 1;
+        write_plots();
+    }
+    return failures() > 0;
 }

@@ -1,152 +1,169 @@
-/* measure.c: two sides in turns, alone or with a partner process, and their medians. */
-#include <sched.h>
-#include <signal.h>
+/* measure.c: the rounds of a row. */
+#include <math.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
-#include "bench.h"
+#include "clock.h"
+#include "role.h"
 
-/* A repetition of two processes takes longer: where the scheduler puts them matters. */
-enum { SHORTEST_NS = 1000 * 1000, SHORTEST_TOGETHER_NS = 5 * SHORTEST_NS, LARGEST_COUNT = 1 << 20 };
+enum { NEAR_NS = 300, FIRST_COUNT = 4 };
 
-static pid_t partner;
+static struct row *current;
 
-void must_be(int expected, int actual, const char *call) {
-    if (actual == expected) return;
-    fprintf(stderr, "samepage-bench: %s: %d %s %s\n", call, actual, spg_error_name(actual),
-            spg_error_detail());
-    exit(1);
-}
-
-double nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_size(const void *left, const void *right) {
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-void sort(double *values, int count) {
-    qsort(values, (size_t)count, sizeof *values, by_size);
-}
-
-double quantile(const double *sorted, int count, double part) {
-    double place = part * (count - 1);
-    int below = (int)place;
-    if (below + 1 >= count) return sorted[count - 1];
-    return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
-}
-
-/* ---- the partner ----------------------------------------------------------------------------- */
-
-/* Both may be on one processor. */
-static void await(_Atomic int *flag) {
-    while (!atomic_load(flag)) sched_yield();
-}
-
-static void be_partner(struct arena *arena) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) {
-        must(sem_wait(&arena->begin));
-        if (!arena->work) _exit(0);
-        atomic_store(&arena->ready, 1);
-        await(&arena->started);
-        arena->work->there(arena, arena->count);
-        atomic_store(&arena->ended, 1);
+/* How long a repetition should take, in nanoseconds. */
+static double target(const struct row *row) {
+    double large = row->size >= 1 << 20 ? 4 : 1;
+    switch (row->pattern) {
+    case ROUND_TRIP:
+    case HAND_OFF: return 1.5e6 * large;
+    case READING:
+    case FAN_OUT: return 1.5e6;
+    case WAITING: return 5e6 * (large > 1 ? 2 : 1);
+    case WAKING: return 8e6;
+    default: return 3e6 * large;
     }
 }
 
-void start_partner(struct arena *arena) {
-    partner = fork();
-    must(partner < 0);
-    if (partner == 0) be_partner(arena);
-}
-
-void end_partner(struct arena *arena) {
-    arena->work = NULL;
-    must(sem_post(&arena->begin));
-    waitpid(partner, NULL, 0);
-}
-
-/* Nanoseconds until both processes have done their part. */
-static double run_with_partner(struct arena *arena, const struct side *side, long count) {
-    atomic_store(&arena->ready, 0);
-    atomic_store(&arena->started, 0);
-    atomic_store(&arena->ended, 0);
-    arena->work = side;
-    arena->count = count;
-    must(sem_post(&arena->begin));
-    await(&arena->ready);
-    double begin = nanoseconds();
-    atomic_store(&arena->started, 1);
-    side->here(arena, count);
-    await(&arena->ended);
-    return nanoseconds() - begin;
-}
-
-static double run(struct arena *arena, const struct side *side, long count) {
-    if (side->there) return run_with_partner(arena, side, count);
-    double begin = nanoseconds();
-    side->here(arena, count);
-    return nanoseconds() - begin;
-}
-
-/* ---- comparing ------------------------------------------------------------------------------- */
-
-/* How many operations take long enough to be timed. Warms up, too. */
-static long enough(struct arena *arena, const struct comparison *comparison) {
-    double shortest = comparison->ours.there ? SHORTEST_TOGETHER_NS : SHORTEST_NS;
-    long count = 1;
-    while (count < LARGEST_COUNT && run(arena, &comparison->ours, count) < shortest &&
-           run(arena, &comparison->theirs, count) < shortest) {
-        count *= 2;
+static uint64_t begin_of(const struct contest *contest) {
+    uint64_t begin = UINT64_MAX;
+    for (int i = 0; i < contest->role_count; i++) {
+        uint64_t one = atomic_load(&contest->control->begin[i]);
+        if (one < begin) begin = one;
     }
-    return count;
+    return begin;
 }
 
-void compare_on_one_processor(struct arena *arena, const struct comparison *comparison) {
-    pid_t process = fork();
-    must(process < 0);
-    if (process == 0) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(sched_getcpu(), &one);
-        must(sched_setaffinity(0, sizeof one, &one));
-        start_partner(arena);
-        arena->outcome = compare(arena, comparison);
-        end_partner(arena);
-        _exit(0);
+static uint64_t end_of(const struct contest *contest) {
+    uint64_t end = 0;
+    for (int i = 0; i < contest->role_count; i++) {
+        uint64_t one = atomic_load(&contest->control->end[i]);
+        if (one > end) end = one;
     }
-    int status;
-    must(waitpid(process, &status, 0) != process);
-    must(status);
+    return end;
 }
 
-struct outcome compare(struct arena *arena, const struct comparison *comparison) {
-    double ours[REPETITIONS], theirs[REPETITIONS], ratio[REPETITIONS];
-    long count = enough(arena, comparison);
-    for (int i = 0; i < REPETITIONS; i++) {
-        if (i % 2) theirs[i] = run(arena, &comparison->theirs, count);
-        ours[i] = run(arena, &comparison->ours, count);
-        if (i % 2 == 0) theirs[i] = run(arena, &comparison->theirs, count);
-        ratio[i] = ours[i] / theirs[i];
+/* Of the whole repetition, in nanoseconds. Where the first role alone does what is measured it is
+ * its time. */
+static double duration(const struct contest *contest) {
+    switch (contest->contestant->pattern) {
+    case ONE_WAY:
+    case HAND_OVER:
+    case BYTES:
+    case CLAIMING: return clock_ns(end_of(contest) - begin_of(contest));
+    default:
+        return clock_ns(atomic_load(&contest->control->end[0]) -
+                        atomic_load(&contest->control->begin[0]));
     }
-    sort(ours, REPETITIONS);
-    sort(theirs, REPETITIONS);
-    sort(ratio, REPETITIONS);
-    struct outcome outcome = {
-        .name = comparison->name,
-        .other = comparison->theirs.name,
-        .ours = quantile(ours, REPETITIONS, 0.5) / (double)count,
-        .theirs = quantile(theirs, REPETITIONS, 0.5) / (double)count,
-        .count = count,
-    };
-    for (int i = 0; i < 3; i++) outcome.ratio[i] = quantile(ratio, REPETITIONS, 0.25 * (i + 1));
-    return outcome;
+}
+
+static double cost_of(const struct contest *contest, uint64_t count) {
+    if (contest->contestant->pattern == WAKING)
+        return clock_ns(histogram_quantile(&contest->control->histogram, 0.5));
+    if (contest->contestant->pattern == CLAIMING) count *= (uint64_t)contest->role_count;
+    return duration(contest) / (double)count;
+}
+
+/* How many operations take long enough; warms up, too. */
+static void calibrate(const struct row *row, struct contest *contest) {
+    double wanted = target(row);
+    contest->count = FIRST_COUNT;
+    for (int i = 0; i < 12; i++) {
+        if (!roles_run(contest, contest->count)) return;
+        double took = duration(contest);
+        if (took > wanted * 0.7 && took < wanted * 1.5) return;
+        double factor = wanted / (took > 100 ? took : 100);
+        if (factor > 16) factor = 16;
+        contest->count = (uint64_t)ceil((double)contest->count * factor);
+    }
+}
+
+static enum distance distance_of(const struct contest *contest) {
+    static enum distance last;
+    if (contest->role_count < 2) return last;
+    bool near_before = contest->control->distance[0] < NEAR_NS;
+    bool near_after = contest->control->distance[1] < NEAR_NS;
+    if (near_before != near_after) return MIXED;
+    last = near_before ? NEAR : FAR;
+    return last;
+}
+
+static void one_round(struct contest *contest) {
+    if (contest->failure[0] || !roles_run(contest, contest->count)) return;
+    enum distance distance = distance_of(contest);
+    contest->distance[contest->rounds] = distance;
+    contest->cost[contest->rounds++] = cost_of(contest, contest->count);
+    if (distance == MIXED) return;
+    histogram_add(contest->latency[distance], &contest->control->histogram);
+    contest->probe[distance] +=
+        (contest->control->distance[0] + contest->control->distance[1]) / 2;
+}
+
+/* ---- setting up -------------------------------------------------------------------------------- */
+
+static void *share(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(memory == MAP_FAILED);
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+static size_t memory_of(const struct contest *contest) {
+    int payloads = contest->contestant->payloads;
+    size_t count = payloads == RING ? ring_slots(contest->size) : (size_t)payloads;
+    return contest->contestant->shared + LINE_PAIR + count * (contest->size + LINE_PAIR);
+}
+
+static void set_up(struct contest *contest, const struct contestant *contestant, size_t size) {
+    static int contests;
+    *contest = (struct contest){.contestant = contestant, .size = size};
+    contest->control = share(sizeof *contest->control);
+    contest->memory = share(memory_of(contest));
+    contest->role_count = contestant->roles ? contestant->roles : 2;
+    snprintf(contest->name, sizeof contest->name, "bench-%d", contests++);
+    for (int i = 0; i < CLASSES; i++) {
+        contest->latency[i] = calloc(1, sizeof *contest->latency[i]);
+        must(contest->latency[i] == NULL);
+    }
+    if (contestant->prepare) contestant->prepare(contest);
+    if (contest->failure[0]) return;
+    roles_start(contest);
+}
+
+static void tear_down(struct contest *contest) {
+    roles_end(contest);
+    if (contest->contestant->clean) contest->contestant->clean(contest);
+    munmap(contest->control, sizeof *contest->control);
+    munmap(contest->memory, memory_of(contest));
+    contest->control = NULL;
+}
+
+void measure_abandon(void) {
+    for (int i = 0; current && i < current->count; i++) {
+        struct contest *contest = &current->contests[i];
+        if (!contest->control) continue;
+        roles_kill(contest);
+        if (contest->contestant->clean) contest->contestant->clean(contest);
+    }
+    current = NULL;
+}
+
+static bool takes_part(const struct row *row, const struct contestant *contestant) {
+    if (contestant->pattern != row->pattern) return false;
+    if (contestant->side == PEER && !settings.peers) return false;
+    return row->size >= contestant->least && row->size <= contestant->most;
+}
+
+void measure_row(struct row *row) {
+    current = row;
+    for (int i = 0; i < contestant_count && row->count < CONTESTS_MAX; i++) {
+        if (!takes_part(row, contestants[i])) continue;
+        struct contest *contest = &row->contests[row->count++];
+        set_up(contest, contestants[i], row->size);
+        if (!contest->failure[0]) calibrate(row, contest);
+    }
+    for (int round = 0; round < row->rounds; round++) {
+        for (int i = 0; i < row->count; i++) one_round(&row->contests[(i + round) % row->count]);
+    }
+    current = NULL;
+    for (int i = 0; i < row->count; i++) tear_down(&row->contests[i]);
 }

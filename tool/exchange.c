@@ -1,28 +1,5 @@
-/* exchange.c: what both sides of the exchange do; the argument is in exchange.h.
- * Global state: the mark that a signal sets. */
+/* exchange.c: what both sides of the exchange do; the argument is in exchange.h. */
 #include "exchange.h"
-
-#include <signal.h>
-#include <string.h>
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number) {
-    (void)signal_number;
-    stopped = 1;
-}
-
-void exchange_mind_signals(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = stop;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool exchange_is_stopped(void) {
-    return stopped != 0;
-}
 
 static int check(struct exchange *exchange) {
     size_t size = spg_segment_size(exchange->segment);

@@ -146,8 +146,4 @@ void exchange_give(struct exchange *exchange);
 /* Takes back a signal that nobody waits for any more. */
 void exchange_drain(spg_semaphore *signal);
 
-/* SIGINT and SIGTERM only set a mark, and end a system call that blocks. */
-void exchange_mind_signals(void);
-bool exchange_is_stopped(void);
-
 #endif

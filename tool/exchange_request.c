@@ -15,6 +15,7 @@
 #include "exchange_talk.h"
 #include "print.h"
 #include "save.h"
+#include "stop.h"
 
 struct fetch {
     struct talk talk;
@@ -73,7 +74,7 @@ static int conversation_over(struct fetch *fetch, int result) {
 static int writing_over(struct fetch *fetch, const char *name) {
     int reason = errno;
     hide_progress(fetch);
-    if (exchange_is_stopped()) complain("interrupted");
+    if (stop_signal()) complain("interrupted");
     else complain("cannot write %s: %s", name, strerror(reason));
     return OVER;
 }
@@ -361,7 +362,7 @@ static int run(const struct arguments *arguments) {
         return complain("cannot write into %s: %s", folder, strerror(errno));
     }
     fetch.shows_progress = folder && is_terminal(STDERR_FILENO);
-    exchange_mind_signals();
+    stop_listen();
     int status = converse(&fetch, arguments, into);
     if (into >= 0) close(into);
     return status;

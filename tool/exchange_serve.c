@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "exchange_files.h"
 #include "print.h"
+#include "stop.h"
 
 enum {
     DEFAULT_BUFFER = 1024 * 1024,
@@ -28,7 +29,7 @@ struct server {
 
 static int may_wait(struct exchange *exchange) {
     (void)exchange;
-    return exchange_is_stopped() ? SPG_ECLOSED : 0;
+    return stop_signal() ? SPG_ECLOSED : 0;
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
@@ -94,7 +95,7 @@ static int begin(struct exchange *exchange, uint64_t capacity) {
     for (int i = 0; i < BEGIN_TRIES && result == SPG_ENOENT; i++) {
         result = create(exchange, capacity);
         if (result == SPG_EEXIST) result = take_over(exchange);
-        if (exchange_is_stopped()) break;
+        if (stop_signal()) break;
     }
     return result;
 }
@@ -214,7 +215,7 @@ static int run(const struct arguments *arguments) {
     }
     int root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) return complain("cannot serve %s: %s", folder, strerror(errno));
-    exchange_mind_signals();
+    stop_listen();
     files_begin(&server.files, root);
     int status = serve_folder(&server, folder, capacity);
     files_end(&server.files);

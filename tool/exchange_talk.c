@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "print.h"
+#include "stop.h"
 
 /* Whoever gets the server's permit knows that there is no server, and must give it back at once:
  * the next server wants it. SPG_EPEERDEAD: it died; SPG_ECLOSED: it ended. */
 static int look_for_server(struct exchange *exchange) {
-    if (exchange_is_stopped()) return SPG_EAGAIN;
+    if (stop_signal()) return SPG_EAGAIN;
     int result = spg_semaphore_wait(&exchange->shared->server, SPG_NOWAIT);
     if (result == SPG_EAGAIN) return 0;
     if (result < 0) return result;
@@ -109,7 +110,7 @@ static int read_answer(struct talk *talk, struct exchange_answer *answer) {
 
 int talk_ask(struct talk *talk, enum operation operation, const char *path, uint64_t offset,
              struct exchange_answer *answer) {
-    if (exchange_is_stopped()) return SPG_EAGAIN;
+    if (stop_signal()) return SPG_EAGAIN;
     if (strlen(path) >= EXCHANGE_PATH_BYTES) return SPG_ETOOBIG;
     int result = write_request(talk, operation, path, offset);
     if (result == 0) result = read_answer(talk, answer);

@@ -4,7 +4,11 @@
 #define TOOL_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* From now on each document takes one line, for a stream of them. */
+void json_on_one_line(void);
 
 /* A key of NULL is for the members of an array, and for the outermost value. */
 void json_open(const char *key, char bracket);     /* '{' or '[' */
@@ -15,5 +19,9 @@ void json_bool(const char *key, bool value);
 void json_null(const char *key);
 void json_id(const char *key, uint64_t id);            /* as hexadecimal text; 0 is null */
 void json_time(const char *key, uint64_t nanoseconds); /* as "2026-01-31T12:00:00Z"; 0 is null */
+
+void json_real(const char *key, double number); /* below 0 is null */
+/* Bytes of any kind: "text" where they are UTF-8, else "base64". */
+void json_payload(const void *bytes, size_t size);
 
 #endif

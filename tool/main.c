@@ -7,11 +7,13 @@
 
 #include "commands.h"
 #include "print.h"
+#include "stop.h"
 
 static const struct command *const commands[] = {
-    &ls_command,   &stat_command,   &check_command,          &gc_command,
-    &rm_command,   &doctor_command, &exchange_serve_command, &exchange_request_command,
-    &send_command, &recv_command,
+    &ls_command,  &stat_command,   &check_command,          &gc_command,
+    &rm_command,  &doctor_command, &exchange_serve_command, &exchange_request_command,
+    &pub_command, &sub_command,    &send_command,           &recv_command,
+    &get_command, &set_command,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -30,13 +32,16 @@ static int help(void) {
         snprintf(synopsis, sizeof synopsis, "%s %s", commands[i]->name, commands[i]->operands);
         printf("  %-42s %s\n", synopsis, commands[i]->summary);
     }
-    printf("\n"
-           "  samepage COMMAND --help                    more about one of them\n"
-           "  --domain DIR                               use the domain in DIR\n"
-           "  --version                                  show the version\n\n"
-           "A NAME begins with its kind: posix:/frames, sysv:0x5eed, sysv:/etc/hosts#7, "
-           "file:/data/index.\n"
-           "The exit status is 0, 1 if it failed, 2 if the command was used wrongly.\n");
+    printf(
+        "\n"
+        "  samepage COMMAND --help                    more about one of them\n"
+        "  --domain DIR                               use the domain in DIR\n"
+        "  --version                                  show the version\n\n"
+        "A NAME begins with its kind: posix:/frames, sysv:0x5eed, sysv:/etc/hosts#7, "
+        "file:/data/index,\n"
+        "topic:video, cell:, stream:, queue:, service:. Where a COMMAND wants a TOPIC or a CELL\n"
+        "it does without that word.\n"
+        "The exit status is 0, 1 if it failed, 2 if the command was used wrongly.\n");
     return EXIT_OK;
 }
 
@@ -100,6 +105,10 @@ static int start(int count, char **words) {
 
 int main(int count, char **words) {
     int status = start(count - 1, words + 1);
-    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
-    return complain("cannot write the output: %s", strerror(errno));
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    int reason = errno;
+    stop_for_good();
+    if (written) return status;
+    if (reason == EPIPE) return EXIT_FAILED; /* nobody reads it any more, which is no news */
+    return complain("cannot write the output: %s", strerror(reason));
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <samepage/samepage.h>
+
 #include "print.h"
 
 const struct option no_options[] = {{NULL, 0, NULL, NULL}};
@@ -36,6 +38,7 @@ void print_usage(const struct command *command) {
     printf("\n");
     print_options(command->options);
     print_options(global_options);
+    if (command->examples) printf("\n%s\n", command->examples);
 }
 
 /* Where a word --name, --name=value or -x stands in a list; -1 if nowhere. */
@@ -166,4 +169,62 @@ bool size_read(const char *text, uint64_t *size) {
     if (*end || errno || number > UINT64_MAX >> shift) return false;
     *size = (uint64_t)number << shift;
     return true;
+}
+
+bool take_size(const struct arguments *arguments, const char *name, uint64_t *size) {
+    const char *text = option_value(arguments, name);
+    if (!text || size_read(text, size)) return true;
+    wrong_use("%s: --%s %s is no size, such as 64K or 1M", arguments->command->name, name, text);
+    return false;
+}
+
+bool take_number(const struct arguments *arguments, const char *name, uint32_t least, uint32_t most,
+                 uint32_t *number) {
+    const char *text = option_value(arguments, name);
+    uint64_t value;
+    if (!text) return true;
+    if (size_read(text, &value) && value >= least && value <= most) {
+        *number = (uint32_t)value;
+        return true;
+    }
+    wrong_use("%s: --%s %s is no number from %u to %u", arguments->command->name, name, text, least,
+              most);
+    return false;
+}
+
+static bool duration_read(const char *text, int64_t *nanoseconds) {
+    static const struct {
+        const char *name;
+        double nanoseconds;
+    } units[] = {{"", 1e9}, {"s", 1e9},    {"ms", 1e6}, {"us", 1e3},
+                 {"ns", 1}, {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}};
+    char *end;
+    if (strcmp(text, "forever") == 0) {
+        *nanoseconds = SPG_FOREVER;
+        return true;
+    }
+    if (!isdigit((unsigned char)*text) && *text != '.') return false;
+    double value = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].name) != 0) continue;
+        value *= units[i].nanoseconds;
+        if (!(value >= 0 && value < 9e18)) return false;
+        *nanoseconds = (int64_t)value;
+        return true;
+    }
+    return false;
+}
+
+bool take_duration(const struct arguments *arguments, const char *name, int64_t *nanoseconds) {
+    const char *text = option_value(arguments, name);
+    if (!text || duration_read(text, nanoseconds)) return true;
+    wrong_use("%s: --%s %s is no time, such as 200ms, 5s or forever", arguments->command->name,
+              name, text);
+    return false;
+}
+
+const char *channel_operand(const struct arguments *arguments, const char *kind) {
+    const char *name = arguments->operands[0];
+    size_t length = strlen(kind);
+    return strncmp(name, kind, length) == 0 && name[length] == ':' ? name + length + 1 : name;
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OPTIONS_MAX = 8, ANY_NUMBER = -1 };
+enum { OPTIONS_MAX = 16, ANY_NUMBER = -1 };
 
 struct option {
     const char *name;  /* without the dashes; NULL ends the list */
@@ -22,7 +22,8 @@ struct command {
     const char *name; /* one word, or two as in "exchange serve" */
     const char *operands;
     const char *summary;
-    const char *about; /* the rest of its help */
+    const char *about;    /* the rest of its help */
+    const char *examples; /* lines of a shell; NULL: none */
     const struct option *options;
     int least, most; /* how many operands */
     int (*run)(const struct arguments *arguments);
@@ -50,6 +51,18 @@ const char *option_value(const struct arguments *arguments, const char *name); /
 
 /* "4096", "64K", "1M", "2G"; false if it is nothing of that. */
 bool size_read(const char *text, uint64_t *size);
+
+/* The value of an option that was given; what it is not stays as it is. False: it is malformed, and
+ * that was said. */
+bool take_size(const struct arguments *arguments, const char *name, uint64_t *size);
+bool take_number(const struct arguments *arguments, const char *name, uint32_t least, uint32_t most,
+                 uint32_t *number);
+/* "200ms", "5s", "2min", "1h", "0", "forever"; a number alone is of seconds. In nanoseconds, or
+ * SPG_FOREVER. */
+bool take_duration(const struct arguments *arguments, const char *name, int64_t *nanoseconds);
+
+/* The first operand, without the kind that it may begin with: "video" for "topic:video". */
+const char *channel_operand(const struct arguments *arguments, const char *kind);
 
 void print_usage(const struct command *command);
 

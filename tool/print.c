@@ -59,6 +59,10 @@ int complain_of(int result) {
     return result == SPG_EINVAL ? EXIT_WRONG_USE : EXIT_FAILED;
 }
 
+int complain_about(const char *name, int result) {
+    return complain("%s: %s", name, spg_error_text(result));
+}
+
 void *must_have(void *memory) {
     if (memory) return memory;
     complain("the system has no memory left for this process");
@@ -80,16 +84,36 @@ const char *size_text(char *text, uint64_t bytes) {
     return text;
 }
 
-const char *age_text(char *text, uint64_t created) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t seconds = (int64_t)now.tv_sec - (int64_t)(created / 1000000000);
-    if (created == 0 || seconds < 0) return strcpy(text, "-");
+static const char *seconds_text(char *text, int64_t seconds) {
     if (seconds < 60) snprintf(text, SHORT_TEXT, "%" PRId64 " s", seconds);
     else if (seconds < 3600) snprintf(text, SHORT_TEXT, "%" PRId64 " min", seconds / 60);
     else if (seconds < 48 * 3600) snprintf(text, SHORT_TEXT, "%" PRId64 " h", seconds / 3600);
     else snprintf(text, SHORT_TEXT, "%" PRId64 " days", seconds / 86400);
     return text;
+}
+
+const char *duration_text(char *text, uint64_t nanoseconds) {
+    if (nanoseconds >= 1000000000) return seconds_text(text, (int64_t)(nanoseconds / 1000000000));
+    snprintf(text, SHORT_TEXT, "%" PRIu64 " ms", nanoseconds / 1000000);
+    return text;
+}
+
+const char *rate_text(char *text, double rate) {
+    static const char *const units[] = {"", " k", " M", " G"};
+    size_t unit = 0;
+    if (rate < 0) return strcpy(text, "-");
+    for (; rate >= 9999.5 && unit < 3; unit++) rate /= 1000;
+    snprintf(text, SHORT_TEXT, rate >= 99.95 || rate == 0 ? "%.0f%s/s" : "%.1f%s/s", rate,
+             units[unit]);
+    return text;
+}
+
+const char *age_text(char *text, uint64_t created) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t seconds = (int64_t)now.tv_sec - (int64_t)(created / 1000000000);
+    if (created == 0 || seconds < 0) return strcpy(text, "-");
+    return seconds_text(text, seconds);
 }
 
 const char *mode_text(char *text, uint32_t mode) {

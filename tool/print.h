@@ -8,7 +8,7 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 
-enum { SHORT_TEXT = 32, CELLS_MAX = 10 };
+enum { SHORT_TEXT = 32, CELLS_MAX = 16 };
 
 /* "samepage: ..." on stderr, in one line whatever the arguments hold. Returns EXIT_FAILED. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -16,6 +16,9 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same for a result of the library: its detail if the call left one, else its sentence. What it
  * calls malformed was given by the user: EXIT_WRONG_USE. */
 int complain_of(int result);
+
+/* The same for a call that leaves no detail: the thing's name, and the result's sentence. */
+int complain_about(const char *name, int result);
 
 /* As complain, and EXIT_WRONG_USE. */
 int wrong_use(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -26,7 +29,9 @@ void remark(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Into buffers of SHORT_TEXT bytes. Each returns the buffer. */
 const char *size_text(char *text, uint64_t bytes);              /* "12.0 KiB" */
 const char *age_text(char *text, uint64_t created_nanoseconds); /* "3 min"; "-" if not known */
-const char *mode_text(char *text, uint32_t mode);               /* "0600" */
+const char *duration_text(char *text, uint64_t nanoseconds);    /* "350 ms", "12 s" */
+const char *rate_text(char *text, double rate);   /* "12.5/s", "1.2 M/s"; "-" if below 0 */
+const char *mode_text(char *text, uint32_t mode); /* "0600" */
 const char *count_text(char *text, uint64_t count, const char *noun); /* "1 node", "2 nodes" */
 
 /* The user's name, or number where it has none. Into a buffer of 64 bytes. */

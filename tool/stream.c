@@ -7,7 +7,6 @@
  * that the sender had committed. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <samepage/samepage.h>
 
 #include "commands.h"
+#include "output.h"
 #include "print.h"
 
 enum { PIECES = 4 }; /* of the capacity; so that one side writes while the other reads */
@@ -50,29 +50,14 @@ static int end_or_leave(spg_stream *stream, int status) {
 }
 
 static int run_send(const struct arguments *arguments) {
-    const char *name = arguments->operands[0];
-    const char *capacity = option_value(arguments, "capacity");
+    const char *name = channel_operand(arguments, "stream");
     spg_stream_options options = SPG_STREAM_OPTIONS;
     spg_stream *stream;
     options.capacity = 1 << 20;
-    if (capacity && !size_read(capacity, &options.capacity)) {
-        return wrong_use("send: --capacity %s is no size, such as 64K or 1M", capacity);
-    }
+    if (!take_size(arguments, "capacity", &options.capacity)) return EXIT_WRONG_USE;
     int result = spg_stream_open(&stream, NULL, name, SPG_STREAM_WRITER, &options);
     if (result < 0) return complain_of(result);
     return end_or_leave(stream, send_all(stream, name));
-}
-
-/* Writes all of it to standard output. */
-static bool write_output(const char *bytes, size_t size) {
-    while (size > 0) {
-        ssize_t count = write(STDOUT_FILENO, bytes, size);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return false;
-        bytes += count;
-        size -= (size_t)count;
-    }
-    return true;
 }
 
 static int receive_all(spg_stream *stream, const char *name) {
@@ -86,21 +71,19 @@ static int receive_all(spg_stream *stream, const char *name) {
                             total);
         }
         if (count < 0) return complain("%s: %s", name, spg_error_text(count));
-        if (!write_output(bytes, (size_t)count)) {
-            if (errno == EPIPE) return EXIT_FAILED;
-            return complain("cannot write the standard output: %s", strerror(errno));
-        }
+        int status = output_bytes(bytes, (size_t)count);
+        if (status != EXIT_OK) return status;
         total += (uint64_t)count;
         spg_stream_consume(stream, (size_t)count);
     }
 }
 
 static int run_recv(const struct arguments *arguments) {
-    const char *name = arguments->operands[0];
+    const char *name = channel_operand(arguments, "stream");
     spg_stream_options options = SPG_STREAM_OPTIONS;
     spg_stream *stream;
     options.capacity = 1 << 20;
-    signal(SIGPIPE, SIG_IGN);
+    output_begin();
     int result = spg_stream_open(&stream, NULL, name, SPG_STREAM_READER, &options);
     if (result < 0) return complain_of(result);
     int status = receive_all(stream, name);

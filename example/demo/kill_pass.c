@@ -45,8 +45,8 @@ static int start_all(struct staging *staging) {
 /* Kills the victim once it has stopped itself. */
 static int kill_when_stopped(struct staging *staging) {
     struct pass *pass = staging->pass;
-    struct receiver *receiver = &pass->receivers[staging->victim];
-    if (staging->killed || !receiver_is_stopped(receiver)) return 0;
+    struct process *receiver = &pass->receivers[staging->victim];
+    if (staging->killed || !process_is_stopped(receiver)) return 0;
     if (board_held(&pass->board, staging->victim) != 1) return complain("it holds no buffer");
     int dead = board_bury(&pass->board, staging->victim);
     if (dead) return dead < 0 ? -1 : complain("a stopped receiver was declared dead");
@@ -63,7 +63,7 @@ static int resume(struct staging *staging, int lane, uint64_t confirmed) {
         return complain("a receiver died that was not killed");
     }
     pass->told_after = now() - staging->killed;
-    receiver_kill(&pass->receivers[lane]); /* dead already: this takes its status */
+    process_kill(&pass->receivers[lane]); /* dead already: this takes its status */
     if (confirmed > cursor->file) return complain("more is confirmed than was sent");
     pass->resent = cursor->file + (cursor->done > 0) - confirmed;
     if (board_reopen(&pass->board, lane) < 0) return -1;
@@ -124,8 +124,8 @@ static int move(struct staging *staging) {
 
 static int finish(struct pass *pass) {
     for (int i = 0; i < RECEIVERS; i++) {
-        if (receiver_expect(&pass->receivers[i], ARRIVED) < 0) return -1;
-        if (receiver_end(&pass->receivers[i]) < 0) return -1;
+        if (process_expect(&pass->receivers[i], ARRIVED) < 0) return -1;
+        if (process_end(&pass->receivers[i]) < 0) return -1;
     }
     for (size_t i = 0; i < pass->tree->count; i++) {
         const uint8_t *arrived = pass->board.digests + i * DIGEST_BYTES;

@@ -11,7 +11,7 @@ int pass_open(struct pass *pass, enum medium medium, const struct plan *plan) {
     memset(pass, 0, sizeof *pass);
     pass->plan = plan;
     pass->tree = plan->shares[0].tree;
-    for (int i = 0; i < RECEIVERS; i++) pass->receivers[i] = NO_RECEIVER;
+    for (int i = 0; i < RECEIVERS; i++) pass->receivers[i] = NO_PROCESS;
     if (carrier_make(&pass->carrier, medium, board_bytes(pass->tree->count)) < 0) return -1;
     if (!medium_is_memory(medium)) return 0;
     int result = board_attach(&pass->board, pass->carrier.segment, pass->tree->count);
@@ -33,11 +33,11 @@ int pass_start(struct pass *pass, int lane, size_t first, bool confirms, uint64_
     pass->cursors[lane] = (struct cursor){.share = share, .file = first};
     if (receiver_start(&pass->receivers[lane], &pass->carrier, &job) < 0) return -1;
     carrier_hand_over(&pass->carrier, lane);
-    return receiver_expect(&pass->receivers[lane], READY);
+    return process_expect(&pass->receivers[lane], READY);
 }
 
 int pass_close(struct pass *pass, int result) {
-    for (int i = 0; i < RECEIVERS; i++) receiver_kill(&pass->receivers[i]);
+    for (int i = 0; i < RECEIVERS; i++) process_kill(&pass->receivers[i]);
     return carrier_release(&pass->carrier) < 0 ? -1 : result;
 }
 
@@ -46,7 +46,7 @@ static int move_clocked(struct pass *pass) {
     bool is_memory = medium_is_memory(pass->carrier.medium);
     int result = is_memory ? send_by_board(pass) : send_by_stream(pass);
     for (int i = 0; i < RECEIVERS && result == 0; i++) {
-        result = receiver_expect(&pass->receivers[i], ARRIVED);
+        result = process_expect(&pass->receivers[i], ARRIVED);
     }
     pass->nanoseconds = now() - start;
     return result;
@@ -57,13 +57,13 @@ static int compare_digests(struct pass *pass, int lane) {
     const struct share *share = &pass->plan->shares[lane];
     struct verdict verdict;
     for (size_t i = 0; i < share->count; i++) {
-        if (receiver_read(&pass->receivers[lane], &verdict, sizeof verdict) < 0) return -1;
+        if (process_read(&pass->receivers[lane], &verdict, sizeof verdict) < 0) return -1;
         uint64_t file = share->records[i].file;
         if (verdict.file != file) return complain("a receiver speaks of another file");
         const uint8_t *sent = pass->tree->files[file].sha256;
         pass->matched += memcmp(verdict.sha256, sent, DIGEST_BYTES) == 0;
     }
-    return receiver_end(&pass->receivers[lane]);
+    return process_end(&pass->receivers[lane]);
 }
 
 int pass_run(struct pass *pass, enum medium medium, const struct plan *plan) {

@@ -12,7 +12,7 @@ struct pass {
     const struct tree *tree;
     struct carrier carrier;
     struct board board; /* memory only */
-    struct receiver receivers[RECEIVERS];
+    struct process receivers[RECEIVERS];
     struct cursor cursors[RECEIVERS];
     int64_t nanoseconds; /* from the first byte to the last ARRIVED */
     size_t matched;      /* files whose digest is that of the source */

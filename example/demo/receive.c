@@ -22,20 +22,6 @@ struct intake {
     struct board board;
 };
 
-static int say(int report, const void *bytes, size_t size) {
-    size_t done = 0;
-    while (done < size) {
-        ssize_t sent = send(report, (const char *)bytes + done, size - done, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR) return -1;
-        if (sent > 0) done += (size_t)sent;
-    }
-    return 0;
-}
-
-static int say_byte(int report, char byte) {
-    return say(report, &byte, 1);
-}
-
 /* ---- over a pipe or a socket ----------------------------------------------------------------- */
 
 static int take_stream(struct intake *intake) {
@@ -107,7 +93,7 @@ static int report_digests(struct intake *intake) {
     while ((found = store_next(&intake->store, &record, &bytes)) > 0) {
         verdict.file = record.file;
         if (digest(bytes, record.size, verdict.sha256) < 0) return -1;
-        if (say(intake->report, &verdict, sizeof verdict) < 0) return -1;
+        if (process_say(intake->report, &verdict, sizeof verdict) < 0) return -1;
     }
     return found;
 }
@@ -122,9 +108,9 @@ static int prepare(struct intake *intake, const spg_segment *segment) {
 static int run(const struct job *job, const spg_segment *segment, int report) {
     struct intake intake = {.job = job, .report = report};
     int result = prepare(&intake, segment);
-    if (result == 0) result = say_byte(report, READY);
+    if (result == 0) result = process_say_byte(report, READY);
     if (result == 0) result = segment ? take_buffers(&intake) : take_stream(&intake);
-    if (result == 0) result = say_byte(report, ARRIVED);
+    if (result == 0) result = process_say_byte(report, ARRIVED);
     if (result == 0 && !job->confirms) result = report_digests(&intake);
     return result < 0;
 }

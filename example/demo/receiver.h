@@ -1,10 +1,9 @@
-/* receiver.h: a receiver process: how it is started, talked to and ended, and what it does. */
+/* receiver.h: a receiver process: how it is started, and what it does. */
 #ifndef RECEIVER_H
 #define RECEIVER_H
 
-#include <sys/types.h>
-
 #include "carrier.h"
+#include "process.h"
 
 #define NEVER UINT64_MAX
 
@@ -31,32 +30,9 @@ struct verdict {
 
 /* ---- the sender's side ----------------------------------------------------------------------- */
 
-struct receiver {
-    pid_t pid;  /* 0: none */
-    int report; /* -1: none */
-};
-
-static const struct receiver NO_RECEIVER = {0, -1};
-
 /* Starts one: by fork for the anonymous kind, otherwise by fork and exec, as a program that
  * inherits nothing of the sender but the two descriptors. Returns 0 or -1. */
-int receiver_start(struct receiver *receiver, const struct carrier *carrier, const struct job *job);
-
-/* Reads exactly `size` bytes of its report. Returns 0, or -1: it died, is silent for 30 seconds, or
- * we are stopping. */
-int receiver_read(const struct receiver *receiver, void *to, size_t size);
-
-/* Reads one byte, which must be this one. Returns 0 or -1. */
-int receiver_expect(const struct receiver *receiver, char wanted);
-
-/* Waits until it has ended in order. Returns 0 or -1. */
-int receiver_end(struct receiver *receiver);
-
-/* Kills it, if it is there, and waits until it is gone. */
-void receiver_kill(struct receiver *receiver);
-
-/* Has it stopped itself? Does not wait. */
-bool receiver_is_stopped(const struct receiver *receiver);
+int receiver_start(struct process *receiver, const struct carrier *carrier, const struct job *job);
 
 /* ---- the receiver's side --------------------------------------------------------------------- */
 

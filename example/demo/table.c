@@ -13,12 +13,16 @@ static int by_size(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-static double median(const struct row *row) {
+double median(const double *values, int count) {
     double sorted[ROUNDS_MAX];
-    if (row->rounds == 0) return 0;
-    memcpy(sorted, row->speeds, sizeof sorted);
-    qsort(sorted, (size_t)row->rounds, sizeof *sorted, by_size);
-    return (sorted[row->rounds / 2] + sorted[(row->rounds - 1) / 2]) / 2;
+    if (count == 0) return 0;
+    memcpy(sorted, values, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, by_size);
+    return (sorted[count / 2] + sorted[(count - 1) / 2]) / 2;
+}
+
+static double speed_of(const struct row *row) {
+    return median(row->speeds, row->rounds);
 }
 
 static void print_row(const struct row *row, enum medium medium, const struct tree *tree,
@@ -27,8 +31,8 @@ static void print_row(const struct row *row, enum medium medium, const struct tr
     char digests[48] = "all match";
     char speed[24] = "-", ratio[24] = "-";
     if (tree->bytes >= LEAST_TIMED) {
-        snprintf(speed, sizeof speed, "%.0f", median(row));
-        snprintf(ratio, sizeof ratio, "%.2f", median(row) / pipe);
+        snprintf(speed, sizeof speed, "%.0f", speed_of(row));
+        snprintf(ratio, sizeof ratio, "%.2f", speed_of(row) / pipe);
     }
     if (medium_is_memory(medium)) {
         snprintf(resumed, sizeof resumed, row->is_resumed ? "yes, %zu sent again" : "NO",
@@ -42,7 +46,7 @@ static void print_row(const struct row *row, enum medium medium, const struct tr
 }
 
 void table_print(const struct row rows[MEDIA], const struct tree *tree) {
-    double pipe = median(&rows[PIPE]);
+    double pipe = speed_of(&rows[PIPE]);
     printf("%-29s %6s %7s %13s %16s   %-20s %s\n", "kind", "files", "MiB", "MiB/s, median",
            "against the pipe", "killed and resumed", "SHA-256");
     for (int i = 0; i < MEDIA; i++) print_row(&rows[i], (enum medium)i, tree, pipe);

@@ -18,6 +18,9 @@ struct row {
 /* Prints the table of all kinds. */
 void table_print(const struct row rows[MEDIA], const struct tree *tree);
 
+/* Of at most ROUNDS_MAX values. */
+double median(const double *values, int count);
+
 /* Whether every digest matched, and every kind of memory was resumed. */
 bool table_is_sound(const struct row rows[MEDIA]);
 

@@ -3,10 +3,15 @@
 #define SAMEPAGE_SAMEPAGE_H
 
 #include <samepage/base.h>
+#include <samepage/cell.h>
 #include <samepage/look.h>
 #include <samepage/node.h>
+#include <samepage/queue.h>
 #include <samepage/segment.h>
+#include <samepage/service.h>
 #include <samepage/stream.h>
 #include <samepage/sync.h>
+#include <samepage/topic.h>
+#include <samepage/waitset.h>
 
 #endif

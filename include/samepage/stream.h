@@ -14,6 +14,7 @@
 
 #include <samepage/base.h>
 #include <samepage/node.h>
+#include <samepage/waitset.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -86,6 +87,17 @@ SPG_API int spg_stream_consume(spg_stream *stream, size_t size);
 /* The writer has nothing more to say; the reader gets the end after the last byte. Returns 0,
  * SPG_EPERM (the reader's end), SPG_EFORKED. Does not wait. */
 SPG_API int spg_stream_end(spg_stream *stream);
+
+/* For a wait set (waitset.h): the reader's end is ready when there is something to read, or the
+ * writer has ended or died; the writer's when there is room, or the reader has gone or died. Room
+ * is one byte, or what the last spg_stream_reserve wanted if it did not get it. The waitable ends
+ * with the stream. Never fails. */
+SPG_API spg_waitable *spg_stream_waitable(spg_stream *stream);
+
+/* A descriptor that is readable when this end is ready, the writer's too: spg_waitable_fd, whose
+ * results it has. What makes it quiet again is a read, peek, write or reserve that gives SPG_EAGAIN
+ * or SPG_ETIMEDOUT, or a write that has written less than it was given. */
+SPG_API SPG_MUST_USE int spg_stream_fd(spg_stream *stream);
 
 /* Bytes that may be on the way at once. */
 SPG_API size_t spg_stream_capacity(const spg_stream *stream);

@@ -23,7 +23,15 @@
 
 enum { SPG__LAYOUT_MAJOR = 1, SPG__LAYOUT_MINOR = 0, SPG__HEADER_BYTES = 64 };
 
-enum spg__header_kind { SPG__KIND_NODES = 1, SPG__KIND_SEGMENT = 2, SPG__KIND_STREAM = 3 };
+enum spg__header_kind {
+    SPG__KIND_NODES = 1,
+    SPG__KIND_SEGMENT = 2,
+    SPG__KIND_STREAM = 3,
+    SPG__KIND_TOPIC = 4,
+    SPG__KIND_CELL = 5,
+    SPG__KIND_QUEUE = 6,
+    SPG__KIND_SERVICE = 7
+};
 
 struct spg__header {
     char magic[8];

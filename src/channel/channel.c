@@ -1,4 +1,6 @@
-/* channel.c: the files that channels are. */
+/* channel.c: the files that channels are.
+ *
+ * Global state: the list of open channels, under the process lock. */
 #include "channel/channel.h"
 
 #include <stdio.h>
@@ -6,7 +8,13 @@
 
 #include "base/error.h"
 
-const struct spg__channel_kind spg__kind_of_stream = {SPG__KIND_STREAM, ".stream"};
+const struct spg__channel_kind spg__kind_of_stream = {SPG__KIND_STREAM, ".stream", "stream"};
+const struct spg__channel_kind spg__kind_of_topic = {SPG__KIND_TOPIC, ".topic", "topic"};
+const struct spg__channel_kind spg__kind_of_cell = {SPG__KIND_CELL, ".cell", "cell"};
+const struct spg__channel_kind spg__kind_of_queue = {SPG__KIND_QUEUE, ".queue", "queue"};
+const struct spg__channel_kind spg__kind_of_service = {SPG__KIND_SERVICE, ".service", "service"};
+
+static struct spg__link *open_channels;
 
 enum { NAME_MAX_BYTES = 200 };
 
@@ -64,27 +72,33 @@ int spg__channel_open(const struct spg__domain *domain, const char *file_name,
     int result = spg__file_open(file, domain->directory, file_name, access);
     if (result < 0) return spg__fail_system(result, "cannot open %.300s", file_name);
     result = read_head(*file, kind, file_name, head);
-    if (result == 0 && head->header.domain != domain->number) {
+    /* A domain that was opened without its table has no number to compare. */
+    if (result == 0 && domain->number != 0 && head->header.domain != domain->number) {
         result = spg__fail(SPG_ECORRUPT, "%.300s was put here from another domain", file_name);
     }
     if (result < 0) spg__file_close(*file);
     return result;
 }
 
-static int fill(spg__file file, const struct spg__channel_head *head, uint32_t mode) {
+static int fill(spg__file file, const struct spg__channel_head *head, uint32_t mode,
+                spg__channel_prepare *prepare, const void *context) {
     void *address;
+    size_t size = (size_t)head->header.size;
     int result = spg__file_reserve(file, head->header.size);
     if (result == 0)
-        result = spg__memory_map(&address, file, sizeof *head, SPG__MEMORY_READ_WRITE, 0);
+        result = spg__memory_map(&address, file, prepare ? size : sizeof *head,
+                                 SPG__MEMORY_READ_WRITE, 0);
     if (result < 0) return result;
     spg__copy_to_shared(address, head, sizeof *head);
-    spg__memory_unmap(address, sizeof *head);
+    if (prepare) prepare(address, head, context);
+    spg__memory_unmap(address, prepare ? size : sizeof *head);
     return spg__file_set_mode(file, mode);
 }
 
 int spg__channel_make(const struct spg__domain *domain, const char *file_name,
                       const struct spg__channel_kind *kind, uint32_t mode,
-                      struct spg__channel_head *head, spg__file *file) {
+                      struct spg__channel_head *head, spg__file *file,
+                      spg__channel_prepare *prepare, const void *context) {
     struct spg__new_file building;
     uint64_t size = head->header.size;
     spg__header_fill(&head->header, kind->kind, (uint32_t)spg__page_size());
@@ -93,9 +107,10 @@ int spg__channel_make(const struct spg__domain *domain, const char *file_name,
     head->header.domain = domain->number;
     head->header.creator = domain->own;
     head->header.created = (uint64_t)spg__clock_realtime();
-    int result = spg__new_file_begin(&building, domain->directory, file_name);
+    int result = SPG_ETOOBIG;
+    if (size == (size_t)size) result = spg__new_file_begin(&building, domain->directory, file_name);
     if (result == 0) {
-        result = fill(building.file, head, mode);
+        result = fill(building.file, head, mode, prepare, context);
         if (result == 0) result = spg__new_file_commit(&building);
         if (result < 0) spg__new_file_abandon(&building);
     }
@@ -104,4 +119,103 @@ int spg__channel_make(const struct spg__domain *domain, const char *file_name,
                                 (unsigned long long)size);
     *file = building.file;
     return 0;
+}
+
+/* ---- a channel as this process has it open ------------------------------------------------- */
+
+int spg__channel_begin(struct spg__channel *channel, spg_node *node, const char *name,
+                       const struct spg__channel_kind *kind) {
+    int result = spg__channel_file_name(channel->file_name, name, kind);
+    if (result == 0) result = spg__node_resolve(&node);
+    if (result < 0) return result;
+    channel->kind = kind;
+    channel->node = node;
+    channel->domain = &node->domain;
+    channel->incarnation = spg__incarnation();
+    spg__barrier_register();
+    return 0;
+}
+
+static int map_all(struct spg__channel *channel, spg__file file, enum spg__file_access access) {
+    uint64_t size = channel->head.header.size;
+    int result = spg__file_facts(file, &channel->facts);
+    if (result == 0 && (channel->facts.size != size || size != (size_t)size)) {
+        return spg__fail(SPG_ECORRUPT, "%.300s: its header and the file disagree about its size",
+                         channel->file_name);
+    }
+    if (result == 0)
+        result = spg__memory_map(
+            &channel->address, file, (size_t)size,
+            access == SPG__FILE_READ ? SPG__MEMORY_READ : SPG__MEMORY_READ_WRITE, 0);
+    if (result < 0) return spg__fail_system(result, "cannot map %.300s", channel->file_name);
+    channel->size = size;
+    return 0;
+}
+
+int spg__channel_attach(struct spg__channel *channel, enum spg__file_access access) {
+    spg__file file;
+    int result = spg__channel_open(channel->domain, channel->file_name, channel->kind, access,
+                                   &file, &channel->head);
+    if (result < 0) return result;
+    result = map_all(channel, file, access);
+    spg__file_close(file);
+    return result;
+}
+
+int spg__channel_create(struct spg__channel *channel, uint32_t mode, spg__channel_prepare *prepare,
+                        const void *context) {
+    spg__file file;
+    int result = spg__channel_make(channel->domain, channel->file_name, channel->kind, mode,
+                                   &channel->head, &file, prepare, context);
+    if (result < 0) return result;
+    result = map_all(channel, file, SPG__FILE_READ_WRITE);
+    spg__file_close(file);
+    return result;
+}
+
+void spg__channel_detach(struct spg__channel *channel) {
+    if (channel->address) spg__memory_unmap(channel->address, (size_t)channel->size);
+    channel->address = NULL;
+}
+
+void spg__channel_unname(const struct spg__channel *channel) {
+    if (spg__file_is_named(&channel->facts, channel->domain->directory, channel->file_name)) {
+        spg__file_unlink(channel->domain->directory, channel->file_name);
+    }
+}
+
+void spg__channel_enlist(struct spg__channel *channel) {
+    spg__process_lock();
+    spg__list_push(&open_channels, &channel->link);
+    spg__process_unlock();
+}
+
+bool spg__channel_delist(struct spg__channel *channel, const struct spg__channel_kind *kind) {
+    spg__process_lock();
+    bool found = spg__list_remove(&open_channels, &channel->link);
+    if (found && channel->kind != kind) {
+        spg__list_push(&open_channels, &channel->link);
+        found = false;
+    }
+    spg__process_unlock();
+    return found;
+}
+
+int spg__channel_unlink(spg_node *node, const char *name, const struct spg__channel_kind *kind) {
+    char file_name[SPG__CHANNEL_FILE_BYTES];
+    struct spg__domain_lock lock;
+    int result = spg__channel_file_name(file_name, name, kind);
+    if (result == 0) result = spg__node_resolve(&node);
+    if (result == 0) result = spg__domain_lock(&node->domain, &lock);
+    if (result < 0) return result;
+    result = spg__file_unlink(node->domain.directory, file_name);
+    spg__domain_unlock(&lock);
+    if (result < 0) return spg__fail_system(result, "cannot unlink %s %.220s", kind->word, name);
+    return 0;
+}
+
+int spg__channel_check_mode(uint32_t *mode, const char *options) {
+    if (*mode == 0) *mode = 0600;
+    if ((*mode & ~0666u) == 0) return 0;
+    return spg__fail(SPG_EINVAL, "%s: mode %#o has more than read and write bits", options, *mode);
 }

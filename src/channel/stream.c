@@ -7,12 +7,10 @@
  * Commit: one release store of `written`. Before it the bytes are invisible; a writer that dies
  * leaves what it committed. Giving room back: one release store of `consumed`.
  *
- * Sleeping: the sleeper announces itself in the turn word, makes a barrier on all processors, looks
- * once more, and sleeps a slice. The other side stores its counter and then looks at the turn word,
- * without a fence: the sleeper's barrier falls either before the store was made, then the look
- * comes after it and sees the announcement, or after it, then the sleeper sees the counter. Where
- * the system has no such barrier the slice ends the sleep. A side that dies between its store and
- * its wake-up leaves the other to the end of its slice.
+ * Sleeping: each side has an alarm (alarm.c) with one bell. The sleeper announces itself, makes a
+ * barrier on all processors, looks once more, and sleeps a slice. The other side stores its counter
+ * and then looks at the turn word, without a fence. A side that dies between its store and its
+ * wake-up leaves the other to the end of its slice, or of its bell's period.
  *
  * A corrupt peer: its counter is read once into a local and checked by subtraction; it can make the
  * bytes wrong, and nothing else.
@@ -20,8 +18,7 @@
  *   tag              release               acquire                without it
  *   stream.written   writer commits        reader looks           bytes from before the commit
  *   stream.consumed  reader gives back     writer looks           bytes overwritten while read
- *   stream.owner     an end leaves         the other side looks   the last bytes could be missed
- *   stream.sleeper   barrier everywhere    light load             a wake-up could be missed */
+ *   stream.owner     an end leaves         the other side looks   the last bytes could be missed */
 #include "channel/stream.h"
 
 #include <limits.h>
@@ -38,15 +35,6 @@ static struct spg__end_shared *own_end(const spg_stream *stream) {
 
 static struct spg__end_shared *other_end(const spg_stream *stream) {
     return stream->end == SPG_STREAM_WRITER ? &stream->shared->reader : &stream->shared->writer;
-}
-
-/* Where we sleep, and where the other side does. */
-static spg__word32 *own_turn(const spg_stream *stream) {
-    return stream->end == SPG_STREAM_WRITER ? &stream->shared->room : &stream->shared->data;
-}
-
-static spg__word32 *other_turn(const spg_stream *stream) {
-    return stream->end == SPG_STREAM_WRITER ? &stream->shared->data : &stream->shared->room;
 }
 
 enum spg__end_state spg__end_state(const struct spg__domain *domain,
@@ -66,16 +54,14 @@ static int check_end(const spg_stream *stream, int end) {
 static void publish(spg_stream *stream) {
     /* pairs: stream.written, stream.consumed */
     spg__store_release_64(&own_end(stream)->position, stream->position);
-    /* pairs: stream.sleeper */
-    if (spg__load_light_32(other_turn(stream)) & 1) spg__add_and_wake(other_turn(stream), 1);
+    spg__alarm_sound(&stream->theirs);
 }
 
 void spg__stream_leave(spg_stream *stream) {
     struct spg__end_shared *end = own_end(stream);
-    uint64_t owner = spg__load_relaxed_64(&end->owner); /* relaxed: our own word */
-    /* pairs: stream.owner, turn.sleeper */
-    spg__swap_seq_cst_64(&end->owner, owner | SPG__END_LEFT);
-    spg__turn_wake(other_turn(stream));
+    uint64_t owner = spg__load_relaxed_64(&end->owner);       /* relaxed: our own word */
+    spg__swap_seq_cst_64(&end->owner, owner | SPG__END_LEFT); /* pairs: stream.owner */
+    spg__alarm_sound(&stream->theirs);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -105,27 +91,81 @@ static int verdict(const spg_stream *stream) {
     }
 }
 
+/* What comes after all else: bytes that came meanwhile, or why there are none. */
+static int settle(spg_stream *stream, uint64_t wanted, int otherwise) {
+    uint64_t have = available(stream, wanted);
+    if (have == UINT64_MAX) return SPG_ECORRUPT;
+    return have >= wanted ? 0 : otherwise;
+}
+
+/* The call returns empty-handed. Who sleeps in poll is armed for what it wanted. */
+static int give_up(spg_stream *stream, uint64_t wanted, int otherwise) {
+    stream->wanted = wanted;
+    spg__waitable_arm(&stream->waitable);
+    return settle(stream, wanted, otherwise);
+}
+
 /* Waits until `wanted` bytes are available. Returns 0 or why not. Looks at the counter again after
  * a verdict: what was committed before the other side left or died is still ours. */
 static int wait_for(spg_stream *stream, uint64_t wanted, int64_t timeout) {
     struct spg__wait wait = spg__wait_begin(timeout);
+    stream->wanted = 1;
     for (;;) {
         uint64_t have = available(stream, wanted);
         if (have == UINT64_MAX) return SPG_ECORRUPT;
         if (have >= wanted) return 0;
         if (spg__wait_spins(&wait)) continue;
         int judged = verdict(stream);
-        if (judged) return available(stream, wanted) >= wanted ? 0 : judged;
+        if (judged) return settle(stream, wanted, judged);
         uint32_t turn = 0;
         if (timeout != 0) {
-            turn = spg__turn_announce(own_turn(stream));
-            spg__barrier_everywhere(); /* pairs: stream.sleeper */
+            turn = spg__waitable_announce(&stream->waitable);
             if (available(stream, wanted) >= wanted) continue;
             if (verdict(stream)) continue;
         }
-        int over = spg__wait_slice(&wait, own_turn(stream), turn);
-        if (over) return available(stream, wanted) >= wanted ? 0 : over;
+        int over = spg__wait_slice(&wait, stream->ours.turn, turn);
+        if (over) return give_up(stream, wanted, over);
     }
+}
+
+/* ---- waiting in a wait set or in poll -------------------------------------------------------- */
+
+/* How often a wait set that looks all the time asks the kernel whether the other side lives. */
+static const int64_t ASK_NS = SPG__SLICE_NS / 2;
+
+static bool other_is_finished(spg_stream *stream) {
+    uint64_t owner = spg__load_acquire_64(&other_end(stream)->owner); /* pairs: stream.owner */
+    if (owner & SPG__END_LEFT) return true;
+    int64_t now = spg__clock_monotonic();
+    if (now - stream->asked < ASK_NS) return false;
+    stream->asked = now;
+    return verdict(stream) != 0;
+}
+
+static bool is_ready(struct spg_waitable *waitable) {
+    spg_stream *stream = (spg_stream *)(void *)((char *)waitable - offsetof(spg_stream, waitable));
+    if (stream->ended || available(stream, stream->wanted) >= stream->wanted) return true;
+    return other_is_finished(stream);
+}
+
+void spg__stream_prepare_waiting(spg_stream *stream) {
+    struct spg__stream_shared *shared = stream->shared;
+    spg__file directory = stream->node->domain.directory;
+    const struct spg__alarm data = {&shared->data, &shared->reader.bell, 1, directory};
+    const struct spg__alarm room = {&shared->room, &shared->writer.bell, 1, directory};
+    bool writes = stream->end == SPG_STREAM_WRITER;
+    stream->ours = writes ? room : data;
+    stream->theirs = writes ? data : room;
+    stream->wanted = 1;
+    spg__waitable_init(&stream->waitable, &stream->ours, is_ready);
+}
+
+spg_waitable *spg_stream_waitable(spg_stream *stream) {
+    return &stream->waitable;
+}
+
+int spg_stream_fd(spg_stream *stream) {
+    return spg_waitable_fd(&stream->waitable);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

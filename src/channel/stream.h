@@ -4,8 +4,10 @@
  *   256  writer    who writes: node number << 4 | LEFT; 0: not come yet. Set by who takes the
  *                  end, under the domain's lock; LEFT added by him when he goes
  *   264  written   bytes committed since the beginning. Writer: the writer. Readers: the reader
+ *   272  bell      bell word (alarm.h) of a writer that waits for room in poll
  *   384  reader    who reads, likewise
  *   392  consumed  bytes given back since the beginning. Writer: the reader. Readers: the writer
+ *   400  bell      bell word of a reader that waits in poll
  *   512  data      turn word (sync/wait.h): the reader sleeps until there is something to read
  *   640  room      turn word: the writer sleeps until there is room
  *   one page on    the bytes, `capacity` of them; byte n lies at n modulo capacity
@@ -18,17 +20,18 @@
 #include <samepage/stream.h>
 
 #include "base/list.h"
-#include "channel/channel.h"
-#include "sync/wait.h"
+#include "channel/alarm.h"
 
 enum { SPG__END_LEFT = 1, SPG__END_SHIFT = 4 };
 
 struct spg__end_shared {
     spg__word64 owner;
     spg__word64 position; /* written, or consumed */
-    spg__word64 zeros[14];
+    spg__word64 bell;
+    spg__word64 zeros[13];
 };
 
+_Static_assert(offsetof(struct spg__end_shared, bell) == 16, "layout of the stream");
 _Static_assert(sizeof(struct spg__end_shared) == 128, "an end has two lines");
 
 struct spg__stream_shared {
@@ -56,10 +59,15 @@ struct spg_stream {
     uint64_t position; /* ours: the truth, of which the shared one is the copy for the other side */
     uint64_t other;    /* the other side's, as last seen */
     uint64_t reserved; /* writer: bytes handed out and not committed */
+    uint64_t wanted;   /* what the last call would have had to wait for; 1 if it did not */
     int end;
     bool ended; /* writer: said that it has nothing more to say */
     spg_node *node;
     uint64_t incarnation;
+    struct spg__alarm theirs; /* the other side sleeps here */
+    struct spg__alarm ours;   /* we sleep here */
+    struct spg_waitable waitable;
+    int64_t asked;                /* when the kernel was last asked whether the other side lives */
     struct spg__file_facts facts; /* which file it is */
     char file_name[SPG__CHANNEL_FILE_BYTES];
 };
@@ -74,6 +82,9 @@ enum spg__end_state spg__end_state(const struct spg__domain *domain,
 
 /* Will neither side ever use it again? */
 bool spg__stream_is_over(const struct spg__domain *domain, const struct spg__stream_shared *shared);
+
+/* Once mapped: where both sides sleep. */
+void spg__stream_prepare_waiting(spg_stream *stream);
 
 /* Marks our end as left and wakes the other side. */
 void spg__stream_leave(spg_stream *stream);

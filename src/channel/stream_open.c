@@ -101,7 +101,7 @@ static int open_file(spg_stream *stream, const spg_stream_options *options) {
         head.geometry[0] = options->capacity;
         head.header.size = spg__page_size() + options->capacity;
         result = spg__channel_make(domain, stream->file_name, &spg__kind_of_stream, options->mode,
-                                   &head, &file);
+                                   &head, &file, NULL, NULL);
     }
     if (result < 0) return result;
     result = spg__file_facts(file, &stream->facts);
@@ -198,6 +198,7 @@ int spg_stream_open(spg_stream **out, spg_node *node, const char *name, int end,
         free(stream);
         return result;
     }
+    spg__stream_prepare_waiting(stream);
     spg__process_lock();
     spg__list_push(&open_streams, &stream->link);
     spg__process_unlock();
@@ -226,6 +227,7 @@ int spg_stream_close(spg_stream *stream) {
     spg__process_unlock();
     if (!found)
         return spg__fail(SPG_EINVAL, "spg_stream_close: not an open stream (closed twice?)");
+    spg__waitable_close(&stream->waitable);
     if (stream->incarnation == spg__incarnation()) leave(stream);
     unmap(stream);
     free(stream);
@@ -233,13 +235,5 @@ int spg_stream_close(spg_stream *stream) {
 }
 
 int spg_stream_unlink(spg_node *node, const char *name) {
-    char file_name[SPG__CHANNEL_FILE_BYTES];
-    struct spg__domain_lock lock;
-    int result = spg__channel_file_name(file_name, name, &spg__kind_of_stream);
-    if (result == 0) result = spg__node_resolve(&node);
-    if (result == 0) result = spg__domain_lock(&node->domain, &lock);
-    if (result < 0) return result;
-    result = spg__file_unlink(node->domain.directory, file_name);
-    spg__domain_unlock(&lock);
-    return result < 0 ? spg__fail_system(result, "cannot unlink stream %.220s", name) : 0;
+    return spg__channel_unlink(node, name, &spg__kind_of_stream);
 }

@@ -12,15 +12,8 @@
 #include "look/channel.h"
 #include "look/look.h"
 
-struct audit {
-    const struct spg__domain *domain;
-    spg_finding_visitor *visit;
-    void *context;
-    int damage;
-};
-
-__attribute__((format(printf, 4, 5))) static void
-found_out(struct audit *audit, int weight, const char *name, const char *format, ...) {
+void spg__found_out(struct spg__audit *audit, int weight, const char *name, const char *format,
+                    ...) {
     char text[1024];
     va_list arguments;
     if (weight == SPG_FINDING_DAMAGE) audit->damage++;
@@ -31,13 +24,13 @@ found_out(struct audit *audit, int weight, const char *name, const char *format,
     audit->visit(audit->context, weight, name, text);
 }
 
-static void check_place(struct audit *audit, uint32_t index) {
+static void check_place(struct spg__audit *audit, uint32_t index) {
     const struct spg__place_shared *place = &audit->domain->table->places[index];
     uint64_t state = spg__load_acquire_64(&place->state); /* pairs: place.state */
     char name[32];
     snprintf(name, sizeof name, "place %" PRIu32, index);
     if (!spg__state_is_sane(state)) {
-        found_out(audit, SPG_FINDING_DAMAGE, name, "its state is %#" PRIx64, state);
+        spg__found_out(audit, SPG_FINDING_DAMAGE, name, "its state is %#" PRIx64, state);
         return;
     }
     if (spg__state_phase(state) != SPG__PHASE_TAKEN) return;
@@ -45,12 +38,12 @@ static void check_place(struct audit *audit, uint32_t index) {
     if (spg__domain_alive(audit->domain, number)) return;
     /* It may have left between the two looks. */
     if (spg__load_acquire_64(&place->state) != state) return; /* pairs: place.state */
-    found_out(audit, SPG_FINDING_LEFT, name, "node %" PRIx64 " is dead", number);
+    spg__found_out(audit, SPG_FINDING_LEFT, name, "node %" PRIx64 " is dead", number);
 }
 
-static void check_nodes(struct audit *audit) {
+static void check_nodes(struct spg__audit *audit) {
     if (spg__domain_check(audit->domain) < 0) {
-        found_out(audit, SPG_FINDING_DAMAGE, "nodes", "%s", spg_error_detail());
+        spg__found_out(audit, SPG_FINDING_DAMAGE, "nodes", "%s", spg_error_detail());
         return;
     }
     for (uint32_t index = 0; index < SPG__PLACES; index++) check_place(audit, index);
@@ -64,21 +57,22 @@ static bool was_a_node(const struct spg__domain *domain, uint64_t number) {
     return generation > 0 && generation <= spg__state_generation(state);
 }
 
-static void check_holders(struct audit *audit, const struct spg__found *found) {
+static void check_holders(struct spg__audit *audit, const struct spg__found *found) {
     for (uint32_t i = 0; i < SPG__HOLDERS; i++) {
         uint64_t number = spg__load_relaxed_64(&found->map->holders[i]); /* relaxed: a look */
         if (number != 0 && !was_a_node(audit->domain, number)) {
-            found_out(audit, SPG_FINDING_DAMAGE, found->text,
-                      "row %" PRIu32 " names %" PRIx64 ", which was never a node", i, number);
+            spg__found_out(audit, SPG_FINDING_DAMAGE, found->text,
+                           "row %" PRIu32 " names %" PRIx64 ", which was never a node", i, number);
         }
     }
     struct spg__holders holders = spg__managed_holders(found->map, audit->domain, false);
     if (holders.dead > 0) {
-        found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " %s dead", holders.dead,
-                  holders.dead == 1 ? "holder is" : "holders are");
+        spg__found_out(audit, SPG_FINDING_LEFT, found->text, "%" PRIu32 " %s dead", holders.dead,
+                       holders.dead == 1 ? "holder is" : "holders are");
     }
     if (holders.living == 0 && found->head.lifetime == SPG_TEMPORARY) {
-        found_out(audit, SPG_FINDING_LEFT, found->text, "it is temporary, and nobody holds it");
+        spg__found_out(audit, SPG_FINDING_LEFT, found->text,
+                       "it is temporary, and nobody holds it");
     }
 }
 
@@ -88,63 +82,67 @@ static int weight_of(int trouble) {
     return unseen ? SPG_FINDING_UNSEEN : SPG_FINDING_DAMAGE;
 }
 
-static void check_found(struct audit *audit, const struct spg__found *found) {
+static void check_found(struct spg__audit *audit, const struct spg__found *found) {
     if (found->half_made) {
-        found_out(audit, SPG_FINDING_LEFT, found->text, "it is under construction");
+        spg__found_out(audit, SPG_FINDING_LEFT, found->text, "it is under construction");
     } else if (found->trouble) {
-        found_out(audit, weight_of(found->trouble), found->text, "%s", spg_error_detail());
+        spg__found_out(audit, weight_of(found->trouble), found->text, "%s", spg_error_detail());
     } else if (found->head.header.domain != audit->domain->number) {
-        found_out(audit, SPG_FINDING_DAMAGE, found->text, "it belongs to another domain");
+        spg__found_out(audit, SPG_FINDING_DAMAGE, found->text, "it belongs to another domain");
     } else {
         check_holders(audit, found);
     }
 }
 
-static void check_segment(struct audit *audit, const char *text) {
+static void check_segment(struct spg__audit *audit, const char *text) {
     struct spg__found found;
     spg__found_open(&found, text, false);
     if (found.trouble == SPG_ENOENT) {
-        found_out(audit, SPG_FINDING_LEFT, text, "it is on record and does not exist");
+        spg__found_out(audit, SPG_FINDING_LEFT, text, "it is on record and does not exist");
     } else {
         check_found(audit, &found);
     }
     spg__found_close(&found);
 }
 
-static void check_end(struct audit *audit, const char *name, const char *which,
-                      const struct spg__end_shared *end) {
-    uint64_t owner = spg__load_acquire_64(&end->owner); /* pairs: stream.owner */
-    uint64_t number = owner >> SPG__END_SHIFT;
-    if (owner != 0 && ((owner & 14) || !was_a_node(audit->domain, number))) {
-        found_out(audit, SPG_FINDING_DAMAGE, name, "its %s's word is %#" PRIx64, which, owner);
+struct census {
+    struct spg__audit *audit;
+    const struct spg__looked *looked;
+    uint32_t dead;
+};
+
+static int check_member(void *context, const spg_member *member) {
+    struct census *census = context;
+    census->dead += !member->alive;
+    if (!was_a_node(census->audit->domain, member->node)) {
+        spg__found_out(census->audit, SPG_FINDING_DAMAGE, census->looked->name,
+                       "one of its members is %" PRIx64 ", which was never a node", member->node);
     }
+    return 0;
 }
 
-static void check_stream(struct audit *audit, const char *file_name) {
-    struct spg__found_stream found;
-    spg__found_stream_open(&found, audit->domain, file_name);
-    if (found.trouble && found.trouble != SPG_ENOENT) {
-        found_out(audit, weight_of(found.trouble), found.name, "%s", spg_error_detail());
+static void check_channel(struct spg__audit *audit, const char *file_name) {
+    struct spg__looked looked;
+    spg__looked_open(&looked, audit->domain, file_name, SPG__FILE_READ);
+    if (looked.trouble && looked.trouble != SPG_ENOENT) {
+        spg__found_out(audit, weight_of(looked.trouble), looked.name, "%s", spg_error_detail());
     }
-    if (found.shared) {
-        const struct spg__stream_shared *shared = found.shared;
-        check_end(audit, found.name, "writer", &shared->writer);
-        check_end(audit, found.name, "reader", &shared->reader);
-        /* pairs: stream.consumed, stream.written */
-        uint64_t consumed = spg__load_acquire_64(&shared->reader.position);
-        uint64_t written = spg__load_acquire_64(&shared->writer.position);
-        /* The counters are read one after the other, so only an idle stream shows them together. */
-        bool idle = consumed ==
-                    spg__load_acquire_64(&shared->reader.position); /* pairs: stream.consumed */
-        if (idle && written - consumed > found.head.geometry[0]) {
-            found_out(audit, SPG_FINDING_DAMAGE, found.name,
-                      "%" PRIu64 " bytes are written and %" PRIu64 " consumed", written, consumed);
+    if (looked.trouble == 0) {
+        struct census census = {audit, &looked, 0};
+        (void)looked.kind->members(&looked, check_member, &census);
+        if (census.dead > 0) {
+            spg__found_out(audit, SPG_FINDING_LEFT, looked.name,
+                           "%" PRIu32 " of its members %s dead", census.dead,
+                           census.dead == 1 ? "is" : "are");
         }
-        if (spg__stream_is_over(audit->domain, shared)) {
-            found_out(audit, SPG_FINDING_LEFT, found.name, "nobody can use it any more");
-        }
+        looked.kind->audit(&looked, audit);
     }
-    spg__found_stream_close(&found);
+    spg__looked_close(&looked);
+}
+
+static void check_bell(struct spg__audit *audit, const char *name) {
+    if (spg__bell_is_heard(audit->domain->directory, name)) return;
+    spg__found_out(audit, SPG_FINDING_LEFT, name, "it is a bell that nobody listens to");
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -153,20 +151,23 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 static int check_name(void *context, const char *name) {
-    struct audit *audit = context;
+    struct spg__audit *audit = context;
     char text[SPG__PATH_BYTES + 16];
     if (strcmp(name, "nodes") == 0) return 0;
-    if (spg__is_stream_file(name)) {
-        check_stream(audit, name);
+    if (spg__look_kind_of_file(name)) {
+        check_channel(audit, name);
+    } else if (spg__is_bell_file(name)) {
+        check_bell(audit, name);
     } else if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
         int result = spg__record_read(audit->domain->directory, name, text, sizeof text);
         if (result == 0) check_segment(audit, text);
         else if (result != SPG_ENOENT)
-            found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
+            spg__found_out(audit, SPG_FINDING_DAMAGE, name, "it is no record");
     } else if (ends_with(name, ".new")) {
-        found_out(audit, SPG_FINDING_LEFT, name, "it is half-made, or being made");
+        spg__found_out(audit, SPG_FINDING_LEFT, name, "it is half-made, or being made");
     } else {
-        found_out(audit, SPG_FINDING_DAMAGE, name, "it is not Samepage's, and lies in the domain");
+        spg__found_out(audit, SPG_FINDING_DAMAGE, name,
+                       "it is not Samepage's, and lies in the domain");
     }
     return 0;
 }
@@ -181,20 +182,22 @@ static int check_bare(const char *name) {
     return result;
 }
 
-static int check_one_stream(struct audit *audit, const char *name) {
+static int check_one_channel(struct spg__audit *audit, const struct spg__look_kind *kind,
+                             const char *name) {
     char file_name[SPG__CHANNEL_FILE_BYTES];
     spg__file file;
-    int result = spg__channel_file_name(file_name, name, &spg__kind_of_stream);
+    int result = spg__channel_file_name(file_name, name, kind->channel);
     if (result < 0) return result;
     result = spg__file_open(&file, audit->domain->directory, file_name, SPG__FILE_READ);
-    if (result < 0) return spg__fail_system(result, "stream:%.220s", name);
+    if (result < 0) return spg__fail_system(result, "%s:%.220s", kind->channel->word, name);
     spg__file_close(file);
-    check_stream(audit, file_name);
+    check_channel(audit, file_name);
     return audit->damage;
 }
 
-static int check_one(struct audit *audit, const char *name) {
-    if (strncmp(name, "stream:", 7) == 0) return check_one_stream(audit, name + 7);
+static int check_one(struct spg__audit *audit, const char *name) {
+    const struct spg__look_kind *kind = spg__look_kind_of_name(&name);
+    if (kind) return check_one_channel(audit, kind, name);
     struct spg__found found;
     spg__found_open(&found, name, false);
     int trouble = found.trouble;
@@ -212,9 +215,10 @@ static int check_one(struct audit *audit, const char *name) {
 int spg_check(const char *path, const char *name, spg_finding_visitor *visit, void *context) {
     struct spg__domain domain;
     int result = spg__domain_open(&domain, path, 0, SPG__DOMAIN_LOOK);
-    bool bare = name && strncmp(name, "stream:", 7) != 0;
+    const char *rest = name;
+    bool bare = name && !spg__look_kind_of_name(&rest);
     if (result < 0) return bare && result == SPG_ENOENT ? check_bare(name) : result;
-    struct audit audit = {&domain, visit, context, 0};
+    struct spg__audit audit = {&domain, visit, context, 0};
     if (name) {
         result = check_one(&audit, name);
     } else {

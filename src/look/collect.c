@@ -55,22 +55,26 @@ static void collect_file(struct collection *collection, const char *name) {
     if (spg__new_file_clear(collection->domain->directory, name) == 1) collection->count->files++;
 }
 
-static void collect_stream(struct collection *collection, const char *file_name) {
-    struct spg__found_stream found;
-    spg__found_stream_open(&found, collection->domain, file_name);
-    if (found.shared && spg__stream_is_over(collection->domain, found.shared) &&
-        spg__file_unlink(collection->domain->directory, file_name) == 0) {
-        collection->count->channels++;
+static void collect_channel(struct collection *collection, const char *file_name) {
+    struct spg__looked looked;
+    spg__looked_open(&looked, collection->domain, file_name, SPG__FILE_READ_WRITE);
+    if (looked.trouble == 0) {
+        bool over = false;
+        collection->count->members += looked.kind->recover(&looked, &over);
+        if (over && spg__file_unlink(collection->domain->directory, file_name) == 0)
+            collection->count->channels++;
     }
-    spg__found_stream_close(&found);
+    spg__looked_close(&looked);
 }
 
 static int collect_name(void *context, const char *name) {
     struct collection *collection = context;
     char text[SPG__PATH_BYTES + 16];
     size_t length = strlen(name);
-    if (spg__is_stream_file(name)) {
-        collect_stream(collection, name);
+    if (spg__look_kind_of_file(name)) {
+        collect_channel(collection, name);
+    } else if (spg__is_bell_file(name)) {
+        collection->count->files += (uint32_t)spg__bell_clear(collection->domain->directory, name);
     } else if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) == 0) {
         if (spg__record_read(collection->domain->directory, name, text, sizeof text) == 0) {
             collect_segment(collection, name, text);

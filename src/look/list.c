@@ -60,45 +60,40 @@ static void describe(const struct walk *walk, const struct spg__found *found,
     entry->temporary = found->head.lifetime == SPG_TEMPORARY;
 }
 
-static uint32_t count_ends(const struct spg__domain *domain,
-                           const struct spg__stream_shared *shared, enum spg__end_state state) {
-    return (uint32_t)(spg__end_state(domain, &shared->writer) == state) +
-           (uint32_t)(spg__end_state(domain, &shared->reader) == state);
-}
-
-static int visit_stream(const struct walk *walk, const char *file_name) {
-    struct spg__found_stream found;
-    spg__found_stream_open(&found, walk->domain, file_name);
+static int visit_channel(const struct walk *walk, const char *file_name) {
+    struct spg__looked looked;
+    spg__looked_open(&looked, walk->domain, file_name, SPG__FILE_READ);
+    const struct spg__channel *channel = &looked.as.channel;
+    spg_channel_facts facts = {.struct_size = sizeof facts};
     spg_domain_entry entry = {
         .struct_size = sizeof entry,
-        .kind = SPG_ENTRY_STREAM,
-        .name = found.name,
-        .type = "",
-        .id = found.head.header.creator,
-        .size = found.head.geometry[0],
-        .created = found.head.header.created,
-        .mode = found.facts.mode,
-        .uid = found.facts.user,
-        .trouble = found.trouble,
+        .kind = looked.kind->entry,
+        .name = looked.name,
+        .type = facts.type,
+        .id = channel->head.header.creator,
+        .created = channel->head.header.created,
+        .mode = channel->facts.mode,
+        .uid = channel->facts.user,
+        .trouble = looked.trouble,
     };
-    if (found.shared) {
-        const struct spg__stream_shared *shared = found.shared;
-        /* pairs: stream.consumed, stream.written */
-        uint64_t consumed = spg__load_acquire_64(&shared->reader.position);
-        uint64_t written = spg__load_acquire_64(&shared->writer.position);
-        entry.waiting = written - consumed;
-        entry.living = count_ends(walk->domain, shared, SPG__END_HERE);
-        entry.dead = count_ends(walk->domain, shared, SPG__END_DEAD);
+    if (looked.trouble == 0) {
+        struct spg__members members = spg__looked_members(&looked);
+        looked.kind->facts(&looked, &facts);
+        entry.size = looked.kind == &spg__look_stream ? facts.capacity : channel->size;
+        entry.waiting = facts.waiting;
+        entry.living = members.living;
+        entry.dead = members.dead;
+        entry.temporary = !facts.kept;
     }
     int result = walk->visit(walk->context, &entry);
-    spg__found_stream_close(&found);
+    spg__looked_close(&looked);
     return result;
 }
 
 static int visit_name(void *context, const char *name) {
     struct walk *walk = context;
     char text[SPG__PATH_BYTES + 16];
-    if (spg__is_stream_file(name)) return visit_stream(walk, name);
+    if (spg__look_kind_of_file(name)) return visit_channel(walk, name);
     if (strncmp(name, SPG__RECORD_PREFIX, strlen(SPG__RECORD_PREFIX)) != 0) return 0;
     if (spg__record_read(walk->domain->directory, name, text, sizeof text) < 0) return 0;
     struct spg__found found;

@@ -8,6 +8,17 @@
 #include "segment/managed.h"
 #include "segment/record.h"
 
+/* An audit in progress: check.c. */
+struct spg__audit {
+    const struct spg__domain *domain;
+    spg_finding_visitor *visit;
+    void *context;
+    int damage;
+};
+
+void spg__found_out(struct spg__audit *audit, int weight, const char *name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* A segment found through its record, mapped for looking or tidying; `map` is NULL if it could not
  * be (then `trouble` says why). */
 struct spg__found {

@@ -183,11 +183,12 @@ int spg__domain_open(struct spg__domain *domain, const char *path, uint32_t mode
                      enum spg__domain_purpose purpose) {
     domain->directory = domain->nodes = SPG__NO_FILE;
     domain->table = NULL;
-    domain->own = 0;
+    domain->own = domain->number = 0;
     int result = spg__domain_path(path, domain->path, sizeof domain->path);
     if (result == 0) result = open_directory(domain, mode, purpose == SPG__DOMAIN_JOIN);
-    if (result == 0) result = open_table(domain, purpose);
-    if (result == 0) result = map_table(domain, purpose);
+    bool table = purpose != SPG__DOMAIN_PLAIN;
+    if (result == 0 && table) result = open_table(domain, purpose);
+    if (result == 0 && table) result = map_table(domain, purpose);
     if (result < 0) spg__domain_close(domain);
     return result;
 }

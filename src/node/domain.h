@@ -21,7 +21,9 @@ struct spg__domain {
 enum spg__domain_purpose {
     SPG__DOMAIN_JOIN, /* made if it is not there */
     SPG__DOMAIN_LOOK, /* SPG_ENOENT if it is not there; nothing is written */
-    SPG__DOMAIN_TIDY  /* SPG_ENOENT if it is not there; what the dead left may be removed */
+    SPG__DOMAIN_TIDY, /* SPG_ENOENT if it is not there; what the dead left may be removed */
+    SPG__DOMAIN_PLAIN /* its directory alone, for who may not open the table: nothing is known of
+                         its nodes, and `number` is 0 */
 };
 
 /* `path` NULL: SAMEPAGE_DOMAIN, or the user's own. */

@@ -92,6 +92,13 @@ static int join(spg_node *node, const char *domain, uint32_t mode, const char *n
     return 0;
 }
 
+int spg__self_incarnate(void) {
+    spg__process_lock();
+    int result = incarnate();
+    spg__process_unlock();
+    return result;
+}
+
 int spg__node_join(spg_node *node, const char *domain, uint32_t mode, const char *name) {
     spg__process_lock();
     int result = join(node, domain, mode, name);

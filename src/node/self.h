@@ -30,6 +30,9 @@ bool spg__self_sees_dead(uint64_t number);
 /* Which process this is: changes with every fork. 0 if the page is not there yet. */
 uint64_t spg__incarnation(void);
 
+/* For a process that has handles and no node: makes sure that it has an incarnation. */
+int spg__self_incarnate(void);
+
 /* Opens a domain, takes a place in it, and enters the node in the process's list, as one step for
  * forks: a child that shares the opening must know it. */
 int spg__node_join(spg_node *node, const char *domain, uint32_t mode, const char *name);

@@ -2,8 +2,9 @@
  *
  * A shared word is a type of its own, so that a plain read or write of one does not compile. The
  * memory order is in the accessor's name: nobody has to guess it, and a script can list it. There
- * are no fences and no volatile. Every use outside this file carries a tag: `pairs: NAME` on both
- * ends of a release and its acquire, or `relaxed: why` (dev/check-pairs).
+ * is no volatile, and no fence but inside accessors here. Every use outside this file carries a
+ * tag: `pairs: NAME` on both ends of a release and its acquire, or `relaxed: why`
+ * (dev/check-pairs).
  *
  * Words are 32 bits where a system can sleep on them and 64 bits where an owner must fit; both are
  * lock-free on every target or the build stops. A 64-bit word is aligned to 8 also where the
@@ -17,6 +18,23 @@
 #include <string.h>
 
 #include "platform/seam.h"
+
+/* The thread sanitizer knows no fences; it watches words. Only this file uses one. */
+#if defined(__SANITIZE_THREAD__)
+#    define SPG__WATCHED_BY_THREADS
+#elif defined(__has_feature)
+#    if __has_feature(thread_sanitizer)
+#        define SPG__WATCHED_BY_THREADS
+#    endif
+#endif
+#ifdef SPG__WATCHED_BY_THREADS
+#    define SPG__FENCE(order) ((void)0)
+#else
+#    define SPG__FENCE(order) atomic_thread_fence(order)
+#endif
+#if defined(SPG__WATCHED_BY_THREADS) || defined(SPG_SEAM)
+#    define SPG__BULK_BY_WORDS
+#endif
 
 typedef struct {
     _Atomic uint32_t word;
@@ -119,6 +137,62 @@ static inline void spg__copy_from_shared(void *private, const spg__word64 *share
         uint64_t value = spg__load_relaxed_64(&shared[i]);
         memcpy((char *)private + 8 * i, &value, 8);
     }
+}
+
+/* The same where other readers may be copying meanwhile: each word is stored with release and read
+ * with acquire, so that a mark set before the words is seen by whoever saw one of them, and a look
+ * after the reads comes after them. */
+static inline void spg__publish_to_shared(spg__word64 *shared, const void *private, size_t bytes) {
+    for (size_t i = 0; i < bytes / 8; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)private + 8 * i, 8);
+        spg__store_release_64(&shared[i], value);
+    }
+}
+
+static inline void spg__acquire_from_shared(void *private, const spg__word64 *shared,
+                                            size_t bytes) {
+    for (size_t i = 0; i < bytes / 8; i++) {
+        uint64_t value = spg__load_acquire_64(&shared[i]);
+        memcpy((char *)private + 8 * i, &value, 8);
+    }
+}
+
+/* A mark that all later stores of this thread stay behind, plain and streaming ones too: who sees
+ * one of those, and then looks with acquire, sees the mark. Full barrier. */
+static inline void spg__store_ahead_64(spg__word64 *shared, uint64_t value) {
+    spg__swap_seq_cst_64(shared, value);
+    SPG__FENCE(memory_order_release);
+}
+
+/* Any number of bytes between such a mark and what takes it away, and between two looks at it. What
+ * is copied while somebody writes is some mixture of old and new, and is thrown away because the
+ * mark has changed; so it need not go by atomic words, of which no compiler makes more than one
+ * move each. To C11 that is a race, of which it says nothing; but between two barriers a compiler
+ * can make nothing else of memcpy than a copy. Where a tool watches every access (the thread
+ * sanitizer, the seam) it is done by words. `shared` has room for whole words. */
+static inline void spg__bulk_to_shared(spg__word64 *shared, const void *private, size_t bytes) {
+#ifdef SPG__BULK_BY_WORDS
+    uint64_t last = 0;
+    spg__copy_to_shared(shared, private, bytes);
+    if (bytes % 8 == 0) return;
+    memcpy(&last, (const char *)private + bytes / 8 * 8, bytes % 8);
+    spg__store_relaxed_64(&shared[bytes / 8], last);
+#else
+    if (bytes > 0) memcpy((void *)shared, private, bytes);
+#endif
+}
+
+static inline void spg__bulk_from_shared(void *private, const spg__word64 *shared, size_t bytes) {
+#ifdef SPG__BULK_BY_WORDS
+    spg__acquire_from_shared(private, shared, bytes);
+    if (bytes % 8 == 0) return;
+    uint64_t last = spg__load_acquire_64(&shared[bytes / 8]);
+    memcpy((char *)private + bytes / 8 * 8, &last, bytes % 8);
+#else
+    if (bytes > 0) memcpy(private, (const void *)shared, bytes);
+    SPG__FENCE(memory_order_acquire);
+#endif
 }
 
 /* One turn of a spin: tells the processor that somebody else has to write first. */

@@ -82,6 +82,36 @@ enum { SPG__WAKE_ALL = INT32_MAX };
 bool spg__barrier_register(void);
 bool spg__barrier_everywhere(void);
 
+/* Sleeps while every word is what is expected of it, until one of them is woken, a signal, or
+ * `nanoseconds` passed (negative: no end). Returns for no reason too. */
+struct spg__wait_word {
+    spg__word32 *word;
+    uint32_t expected;
+};
+enum { SPG__WAIT_WORDS_MAX = 128 };
+void spg__wait_any(const struct spg__wait_word *words, size_t count, int64_t nanoseconds);
+
+/* ---- bells: what makes a sleeper in the system's own poll call wake ---------------------------
+ * A bell is a name in a directory, by which other processes ring it, and one descriptor that is
+ * readable from a ring, or from the end of `period` nanoseconds, until it is made quiet. The name
+ * is of no use without its owner: who rings a bell whose owner is dead is told so. */
+struct spg__bell {
+    int readable; /* the descriptor for poll */
+    int rung;     /* what dies with its owner, and tells the others so; -1: without a name */
+    int timer;
+    int64_t period;
+};
+/* `name` NULL: only the period wakes. Until it returns, others take the bell for a dead one's. */
+int spg__bell_make(struct spg__bell *bell, int directory, const char *name, int64_t period);
+void spg__bell_quiet(struct spg__bell *bell); /* and begins a new period */
+void spg__bell_fire(struct spg__bell *bell);  /* its owner rings it himself */
+void spg__bell_close(struct spg__bell *bell); /* its name is unlinked by the caller */
+/* 1: rung, or it may not be reached by us. 0: nobody is there. No signal is raised, whenever its
+ * owner dies. */
+int spg__bell_ring(int directory, const char *name);
+/* The same answer, without ringing. */
+int spg__bell_is_heard(int directory, const char *name);
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 typedef int spg__file; /* a descriptor; negative is none */

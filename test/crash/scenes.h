@@ -35,8 +35,9 @@ void run_apart(void (*part)(void), const char *what, const struct scene *scene, 
 
 static void clear_segments(void) {
     char path[300];
-    static const char *const names[] = {"scene.stream", "scene.stream.new"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"scene.stream", "scene.stream.new", "scene.cell",
+                                        "scene.cell.new"};
+    for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
         unlink(path);
     }
@@ -536,6 +537,10 @@ static void survive_reader(void) {
     CHECK_OK(spg_stream_close(writer));
 }
 
+#include "crash/scenes_wait.h"
+
+#include "crash/scenes_cell.h"
+
 /* ---- the list -------------------------------------------------------------------------------- */
 
 const struct scene scenes[] = {
@@ -586,5 +591,7 @@ const struct scene scenes[] = {
     {"read a stream", leave_a_stream, read_stream, survive_reader},
     {"read a dead writer's stream", prepare_dead_writer, read_stream, survive_reader},
     {"collect a dead writer's stream", prepare_dead_writer, collect, survive_stream},
+    CELL_SCENES,
+    WAIT_SCENES,
 };
 const int scene_count = sizeof scenes / sizeof *scenes;

@@ -77,6 +77,47 @@ void spg__set_and_wake(spg__word32 *word, uint32_t bits) {
     if (!done) spg__wake(word, SPG__WAKE_ALL);
 }
 
+/* The newer call that sleeps on several words; its numbers, too, are missing in older headers. */
+#ifndef SYS_futex_waitv
+#    define SYS_futex_waitv 449
+#endif
+
+struct kernel_wait_word {
+    uint64_t expected;
+    uint64_t address;
+    uint32_t flags;
+    uint32_t zero;
+};
+
+struct kernel_wide_timespec {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+
+enum { WIDTH_32 = 2, CLOCK_IS_MONOTONIC = 1 };
+
+static long futex_waitv(const struct kernel_wait_word *words, size_t count,
+                        const struct kernel_wide_timespec *until) {
+    return syscall(SYS_futex_waitv, words, count, 0, until, CLOCK_IS_MONOTONIC);
+}
+
+/* Where the call is missing (before Linux 5.16) or refused it is a nap: the caller looks again. */
+static const int64_t ANY_NAP_NS = 1000 * 1000;
+
+void spg__wait_any(const struct spg__wait_word *words, size_t count, int64_t nanoseconds) {
+    struct kernel_wait_word wanted[SPG__WAIT_WORDS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        wanted[i] = (struct kernel_wait_word){
+            .expected = words[i].expected, .address = (uintptr_t)words[i].word, .flags = WIDTH_32};
+    }
+    if (nanoseconds > LONGEST_NS) nanoseconds = LONGEST_NS;
+    int64_t end = nanoseconds < 0 ? 0 : spg__clock_monotonic() + nanoseconds;
+    struct kernel_wide_timespec until = {end / 1000000000, end % 1000000000};
+    long result = (long)SPG_SYSTEM(futex_waitv, (wanted, count, nanoseconds < 0 ? NULL : &until));
+    if (result >= 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return;
+    spg__nap(nanoseconds < 0 || nanoseconds > ANY_NAP_NS ? ANY_NAP_NS : nanoseconds);
+}
+
 void spg__nap(int64_t nanoseconds) {
     spg__word32 never_woken = {0};
     spg__wait(&never_woken, 0, nanoseconds);

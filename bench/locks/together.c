@@ -1,6 +1,6 @@
 /* together.c: two processes at one lock, and two that wake each other in turns. On two processors
  * the turns are mostly found by spinning, which glibc's semaphore does not do. */
-#include "bench.h"
+#include "locks.h"
 
 static void mutex(struct arena *arena, long count) {
     for (long i = 0; i < count; i++) {

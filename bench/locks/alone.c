@@ -1,7 +1,7 @@
 /* alone.c: what a lock costs when nobody else wants it. Each function is a side of a comparison. */
 #include <string.h>
 
-#include "bench.h"
+#include "locks.h"
 
 static void mutex(struct arena *arena, long count) {
     for (long i = 0; i < count; i++) {

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "locks.h"
 
 static void name_of(char *name, size_t size, const char *prefix) {
     snprintf(name, size, "%s/samepage-bench-%d", prefix, (int)getpid());

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "locks.h"
 
 /* The kill comes at any time of a waiter's slice of 20 ms, after he has gone to sleep. */
 enum { EARLIEST_NS = 5 * 1000 * 1000, SPREAD_NS = 40 * 1000 * 1000 };
@@ -17,10 +17,6 @@ struct victim {
     long delay;
     double killed; /* when */
 };
-
-static void sleep_ns(long delay) {
-    nanosleep(&(struct timespec){.tv_nsec = delay}, NULL);
-}
 
 static void *kill_later(void *context) {
     struct victim *victim = context;
@@ -86,11 +82,12 @@ static double hand_over(struct arena *arena, long delay, void (*own)(struct aren
 
 void measure_kills(struct arena *arena, struct kills *kills) {
     srandom(1);
-    for (int i = 0; i < KILLS; i++) {
+    kills->count = settings.quick ? QUICK_KILLS : KILLS;
+    for (int i = 0; i < kills->count; i++) {
         long delay = EARLIEST_NS + random() % SPREAD_NS;
         kills->ours[i] = hand_over(arena, delay, lock, take_over, give_back);
         kills->theirs[i] = hand_over(arena, delay, lock_robust, take_over_robust, give_back_robust);
     }
-    sort(kills->ours, KILLS);
-    sort(kills->theirs, KILLS);
+    sort(kills->ours, kills->count);
+    sort(kills->theirs, kills->count);
 }

@@ -1,0 +1,38 @@
+/* contestants.c: all there are, the limits first. What is not on the machine was left out by CMake,
+ * and is named in the table. */
+#include "contest.h"
+
+#define ONE(NAME) extern const struct contestant NAME;
+#define SOME(NAME, COUNT) extern const struct contestant NAME[COUNT];
+#include "contestants.h"
+#undef ONE
+#undef SOME
+
+#define ONE(NAME) &NAME,
+#define SOME(NAME, COUNT) SOME_##COUNT(NAME)
+#define SOME_3(NAME) &NAME[0], &NAME[1], &NAME[2],
+#define SOME_4(NAME) SOME_3(NAME) & NAME[3],
+#define SOME_5(NAME) SOME_4(NAME) & NAME[4],
+const struct contestant *const contestants[] = {
+#include "contestants.h"
+};
+const int contestant_count = sizeof contestants / sizeof contestants[0];
+
+const char *const left_out =
+    "UCX, Open MPI, Cyclone DDS, Fast DDS, Aeron, iceoryx2 (no adapter yet)"
+#ifndef WITH_SERVICE
+    ", service (not in this library)"
+#endif
+#ifndef WITH_BOOST
+    ", Boost.Interprocess (libboost-dev)"
+#endif
+#ifndef WITH_ZEROMQ
+    ", ZeroMQ (libzmq3-dev)"
+#endif
+#ifndef WITH_NNG
+    ", nng (libnng-dev)"
+#endif
+#ifndef NATS_SERVER
+    ", NATS (nats-server, libnats-dev)"
+#endif
+    ;

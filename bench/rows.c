@@ -1,0 +1,90 @@
+/* rows.c: what is measured, with which payloads. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "results.h"
+
+enum { SIZES_MAX = 8, KI = 1024, MI = 1024 * 1024, ROUNDS = 31, QUICK_ROUNDS = 7 };
+
+struct plan {
+    const char *title;
+    enum pattern pattern;
+    size_t sizes[SIZES_MAX];
+};
+
+static const struct plan plans[] = {
+    {"round trip, polling", ROUND_TRIP, {8, 48, 64, KI, 64 * KI, 4 * MI}},
+    {"round trip, hand-off, polling", HAND_OFF, {64 * KI, 4 * MI}},
+    {"round trip, waiting", WAITING, {48, KI, 64 * KI, 4 * MI}},
+    {"round trip to sleepers", WAKING, {48, KI, 64 * KI}},
+    {"one way", ONE_WAY, {48, 64, KI, 64 * KI, 4 * MI}},
+    {"one way, hand-off", HAND_OVER, {64 * KI, 4 * MI}},
+    {"bytes one way, in pieces of", BYTES, {8, 64, KI, 64 * KI}},
+    {"several writers", CLAIMING, {48}},
+    {"read of the latest value", READING, {48, KI}},
+    {"publish", FAN_OUT, {1, 2, 4, 8, 16, 32, 64}},
+};
+
+struct results results;
+
+void note_value(const struct value *value) {
+    must(results.value_count == VALUES_MAX);
+    results.values[results.value_count++] = *value;
+}
+
+void describe_size(enum pattern pattern, size_t size, char text[32]) {
+    if (pattern == FAN_OUT) snprintf(text, 32, "%zu subscriber%s", size, size == 1 ? "" : "s");
+    else if (size >= MI) snprintf(text, 32, "%zu MiB", size / MI);
+    else if (size >= KI) snprintf(text, 32, "%zu KiB", size / KI);
+    else snprintf(text, 32, "%zu B", size);
+}
+
+static void measure(const struct plan *plan, size_t size) {
+    char of[32], *title = malloc(96);
+    must(title == NULL || results.row_count == ROWS_MAX);
+    describe_size(plan->pattern, size, of);
+    snprintf(title, 96, "%s, %s", plan->title, of);
+    if (settings.only && !strstr(title, settings.only)) {
+        free(title);
+        return;
+    }
+    struct row *row = &results.rows[results.row_count++];
+    row->title = title;
+    row->pattern = plan->pattern;
+    row->size = size;
+    row->rounds = settings.quick ? QUICK_ROUNDS : ROUNDS;
+    row->contests = calloc(CONTESTS_MAX, sizeof *row->contests);
+    must(row->contests == NULL);
+    measure_row(row);
+    print_row(stdout, row);
+}
+
+void measure_rows(void) {
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        for (int j = 0; j < SIZES_MAX && plans[i].sizes[j]; j++) {
+            measure(&plans[i], plans[i].sizes[j]);
+        }
+    }
+}
+
+const struct contest *find_contest(enum pattern pattern, const char *name, size_t size) {
+    for (int i = 0; i < results.row_count; i++) {
+        const struct row *row = &results.rows[i];
+        if (row->pattern != pattern || row->size != size) continue;
+        for (int j = 0; j < row->count; j++) {
+            if (strcmp(row->contests[j].contestant->name, name) == 0) return &row->contests[j];
+        }
+    }
+    return NULL;
+}
+
+enum distance main_distance(const struct row *row) {
+    int rounds[CLASSES] = {0};
+    for (int i = 0; i < row->count; i++) {
+        struct figure figure;
+        for (int j = 0; j < CLASSES; j++) {
+            if (figure_of(&row->contests[i], (enum distance)j, &figure)) rounds[j] += figure.rounds;
+        }
+    }
+    return rounds[FAR] > rounds[NEAR] ? FAR : NEAR;
+}
