@@ -80,10 +80,11 @@ struct control {
     _Alignas(128) _Atomic uint32_t arrived;
     _Alignas(128) _Atomic uint64_t ping;
     _Alignas(128) _Atomic uint64_t pong;
-    _Alignas(128) _Atomic uint32_t flag; /* the contestant's own use, zero when a repetition begins */
-    _Alignas(128) uint64_t count; /* operations of each sending role */
-    bool over;                    /* the roles shall end */
-    double distance[2];           /* before and after, in nanoseconds */
+    _Alignas(
+        128) _Atomic uint32_t flag; /* the contestant's own use, zero when a repetition begins */
+    _Alignas(128) uint64_t count;   /* operations of each sending role */
+    bool over;                      /* the roles shall end */
+    double distance[2];             /* before and after, in nanoseconds */
     _Atomic uint64_t begin[ROLES_MAX], end[ROLES_MAX], rejected;
     _Atomic uint64_t arrival, answer; /* stamps of the other side: WAKING */
     struct histogram histogram;
@@ -92,10 +93,10 @@ struct control {
 struct contest {
     const struct contestant *contestant;
     struct control *control;
-    size_t size;     /* payload */
-    char *memory;    /* shared: contestant->shared bytes, then the payloads */
-    uint64_t count;  /* of this repetition */
-    uint64_t number; /* of the last message before this repetition */
+    size_t size;      /* payload */
+    char *memory;     /* shared: contestant->shared bytes, then the payloads */
+    uint64_t count;   /* of this repetition */
+    uint64_t number;  /* of the last message before this repetition */
     uint64_t *source; /* private payload to send, and room for one to receive */
     uint64_t *room;
     char name[64]; /* for what needs a name; no other contest has it */
@@ -135,10 +136,10 @@ extern const int contestant_count;
 /* ---- figures.c --------------------------------------------------------------------------------- */
 
 struct figure {
-    int rounds;    /* that counted */
-    double cost;   /* median nanoseconds an operation */
+    int rounds;                     /* that counted */
+    double cost;                    /* median nanoseconds an operation */
     double p50, p99, p999, largest; /* nanoseconds; 0: it has no latencies */
-    double probe;  /* mean round trip of a line at that time */
+    double probe;                   /* mean round trip of a line at that time */
 };
 
 bool figure_of(const struct contest *contest, enum distance distance, struct figure *figure);

@@ -18,21 +18,21 @@ const struct contestant *const contestants[] = {
 };
 const int contestant_count = sizeof contestants / sizeof contestants[0];
 
-const char *const left_out =
-    "UCX, Open MPI, Cyclone DDS, Fast DDS, Aeron, iceoryx2 (no adapter yet)"
+const char
+    *const left_out = "UCX, Open MPI, Cyclone DDS, Fast DDS, Aeron, iceoryx2 (no adapter yet)"
 #ifndef WITH_SERVICE
-    ", service (not in this library)"
+                      ", service (not in this library)"
 #endif
 #ifndef WITH_BOOST
-    ", Boost.Interprocess (libboost-dev)"
+                      ", Boost.Interprocess (libboost-dev)"
 #endif
 #ifndef WITH_ZEROMQ
-    ", ZeroMQ (libzmq3-dev)"
+                      ", ZeroMQ (libzmq3-dev)"
 #endif
 #ifndef WITH_NNG
-    ", nng (libnng-dev)"
+                      ", nng (libnng-dev)"
 #endif
 #ifndef NATS_SERVER
-    ", NATS (nats-server, libnats-dev)"
+                      ", NATS (nats-server, libnats-dev)"
 #endif
     ;

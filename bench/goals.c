@@ -24,11 +24,18 @@ struct goal {
 
 #define KI 1024
 #define MI (1024 * 1024)
-#define MAILBOX(SIZE) {ROUND_TRIP, "bare mailbox", SIZE}
-#define TRIP(SIZE) {ROUND_TRIP, "topic", SIZE}
-#define RING(SIZE) {ONE_WAY, "hand-tuned ring", SIZE}
+#define MAILBOX(SIZE)                                                                              \
+    { ROUND_TRIP, "bare mailbox", SIZE }
+#define TRIP(SIZE)                                                                                 \
+    { ROUND_TRIP, "topic", SIZE }
+#define RING(SIZE)                                                                                 \
+    { ONE_WAY, "hand-tuned ring", SIZE }
 #define AGAINST_BYTES(PEER, SIZE)                                                                  \
-    {"stream against " PEER, RATE, 5, {BYTES, "stream", SIZE}, {BYTES, PEER, SIZE}}
+    {                                                                                              \
+        "stream against " PEER, RATE, 5, {BYTES, "stream", SIZE}, {                                \
+            BYTES, PEER, SIZE                                                                      \
+        }                                                                                          \
+    }
 
 static const struct goal goals[] = {
     {"topic round trip", COST, 1.05, TRIP(8), MAILBOX(8)},
@@ -39,18 +46,30 @@ static const struct goal goals[] = {
     {"topic round trip", COST, 1.05, TRIP(4 * MI), MAILBOX(4 * MI)},
     {"hand-off against round trip of 48 B", COST, 1.2, {HAND_OFF, "topic", 64 * KI}, TRIP(48)},
     {"hand-off against round trip of 48 B", COST, 1.2, {HAND_OFF, "topic", 4 * MI}, TRIP(48)},
-    {"hand-off rate", RATE, 0.5, {HAND_OVER, "topic", 64 * KI},
+    {"hand-off rate",
+     RATE,
+     0.5,
+     {HAND_OVER, "topic", 64 * KI},
      {HAND_OVER, "bare hand-off ring", 64 * KI}},
     {"topic one way, one publisher", RATE, 0.9, {ONE_WAY, "topic", 64}, RING(64)},
     {"topic one way, in slots", RATE, 0.75, {ONE_WAY, "topic, in slots", KI}, RING(KI)},
     {"topic one way, in the arena", RATE, 0.75, {ONE_WAY, "topic", KI}, RING(KI)},
-    {"topic one way against a plain queue", RATE, 2, {ONE_WAY, "topic, in slots", KI},
+    {"topic one way against a plain queue",
+     RATE,
+     2,
+     {ONE_WAY, "topic, in slots", KI},
      {ONE_WAY, "plain SPSC queue", KI}},
     {"topic one way", RATE, 0.95, {ONE_WAY, "topic", 64 * KI}, RING(64 * KI)},
     {"topic one way", RATE, 0.95, {ONE_WAY, "topic", 4 * MI}, RING(4 * MI)},
-    {"two publishers", COST, 1.5, {CLAIMING, "topic, two publishers", 48},
+    {"two publishers",
+     COST,
+     1.5,
+     {CLAIMING, "topic, two publishers", 48},
      {CLAIMING, "fetch_add, two writers", 48}},
-    {"four publishers", COST, 1.5, {CLAIMING, "topic, four publishers", 48},
+    {"four publishers",
+     COST,
+     1.5,
+     {CLAIMING, "topic, four publishers", 48},
      {CLAIMING, "fetch_add, four writers", 48}},
     {"stream", RATE, 0.8, {BYTES, "stream", 8}, {BYTES, "hand-tuned byte ring", 8}},
     {"stream", RATE, 0.8, {BYTES, "stream", 64}, {BYTES, "hand-tuned byte ring", 64}},
@@ -64,9 +83,15 @@ static const struct goal goals[] = {
     AGAINST_BYTES("Unix stream socket", 64 * KI),
     {"service round trip", COST, 1.2, {ROUND_TRIP, "service", 8}, MAILBOX(8)},
     {"service round trip", COST, 1.2, {ROUND_TRIP, "service", 48}, MAILBOX(48)},
-    {"cell read while a writer writes", COST, 2, {READING, "cell, a writer writes", 48},
+    {"cell read while a writer writes",
+     COST,
+     2,
+     {READING, "cell, a writer writes", 48},
      {READING, "copy, undisturbed", 48}},
-    {"publish with 64 subscribers against 1", COST, 1.1, {FAN_OUT, "topic", 64},
+    {"publish with 64 subscribers against 1",
+     COST,
+     1.1,
+     {FAN_OUT, "topic", 64},
      {FAN_OUT, "topic", 1}},
     {"sleeping receiver", COST, 1.05, {WAKING, "topic, waiting", 48}, {WAKING, "bare futex", 48}},
     {"descriptor", COST, 1.1, {WAKING, "topic, descriptor", 48}, {WAKING, "eventfd and poll", 48}},
@@ -145,7 +170,8 @@ static void print_peers(FILE *file, const struct row *row) {
 }
 
 void print_goals(FILE *file) {
-    fprintf(file, "\n**goals**\n\n| what | distance | goal | measured | |\n|---|---|---|---|---|\n");
+    fprintf(file,
+            "\n**goals**\n\n| what | distance | goal | measured | |\n|---|---|---|---|---|\n");
     for (int i = 0; i < GOALS; i++) print_goal(file, &goals[i]);
     for (int i = 0; i < results.value_count; i++) print_value(file, &results.values[i]);
     for (int i = 0; i < results.row_count; i++) print_peers(file, &results.rows[i]);

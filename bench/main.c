@@ -82,8 +82,7 @@ static void choose_processors(void) {
 }
 
 static int usage(void) {
-    fprintf(stderr,
-            "usage: samepage-bench [--quick] [--no-peers] [--only WORDS] [RESULTS.json]\n");
+    fprintf(stderr, "usage: samepage-bench [--quick] [--no-peers] [--only WORDS] [RESULTS.json]\n");
     return 2;
 }
 

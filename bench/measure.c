@@ -94,8 +94,7 @@ static void one_round(struct contest *contest) {
     contest->cost[contest->rounds++] = cost_of(contest, contest->count);
     if (distance == MIXED) return;
     histogram_add(contest->latency[distance], &contest->control->histogram);
-    contest->probe[distance] +=
-        (contest->control->distance[0] + contest->control->distance[1]) / 2;
+    contest->probe[distance] += (contest->control->distance[0] + contest->control->distance[1]) / 2;
 }
 
 /* ---- setting up -------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@ enum { ROWS_MAX = 64, VALUES_MAX = 48 };
 struct value {
     const char *what, *unit, *other_name;
     double ours, other; /* other 0: none */
-    double goal;        /* at most so many times the other; without another: at most this. 0: none */
+    double goal; /* at most so many times the other; without another: at most this. 0: none */
 };
 
 struct results {

@@ -9,6 +9,7 @@
 #include "input.h"
 #include "json.h"
 #include "output.h"
+#include "own.h"
 #include "print.h"
 #include "stop.h"
 
@@ -28,17 +29,17 @@ struct reading {
 };
 
 /* The right to write is not needed to read. */
-static int open_either(struct reading *reading) {
-    int result = spg_cell_open(&reading->cell, NULL, reading->name, &reading->options);
+static int open_either(struct reading *reading, spg_node *node) {
+    int result = spg_cell_open(&reading->cell, node, reading->name, &reading->options);
     if (result != SPG_EPERM || reading->options.read_only) return result;
     reading->options.read_only = 1;
     return spg_cell_open(&reading->cell, NULL, reading->name, &reading->options);
 }
 
-static int open_in_time(struct reading *reading) {
+static int open_in_time(struct reading *reading, spg_node *node) {
     struct patience patience = {reading->timeout, 0};
     for (;;) {
-        int result = open_either(reading);
+        int result = open_either(reading, node);
         if (result != SPG_ENOENT) return result;
         int64_t slice = patience_slice(&patience);
         if (slice == SPG_NOWAIT || stop_signal()) return result;
@@ -119,7 +120,10 @@ static int run_get(const struct arguments *arguments) {
     stop_listen();
     output_begin();
     if (reading.json) json_on_one_line();
-    int result = open_in_time(&reading);
+    spg_node *node = NULL;
+    int status = reading.options.read_only ? EXIT_OK : own_begin(arguments, &node);
+    if (status != EXIT_OK) return status;
+    int result = open_in_time(&reading, node);
     if (result == SPG_ENOENT && stop_signal()) return EXIT_OK;
     if (result == SPG_ENOENT) {
         return complain("there is no cell %s; samepage set %s VALUE makes it, --wait forever waits",
@@ -129,7 +133,7 @@ static int run_get(const struct arguments *arguments) {
     bool newer = option_given(arguments, "wait");
     if (reading.follow && !newer) reading.timeout = SPG_FOREVER;
     reading.value = must_have(malloc(spg_cell_capacity(reading.cell) + 1));
-    int status = get(&reading, newer);
+    status = get(&reading, newer);
     free(reading.value);
     spg_cell_close(reading.cell);
     return status;
@@ -144,11 +148,12 @@ static uint64_t capacity_for(size_t size) {
     return capacity;
 }
 
-static int open_or_make(spg_cell **cell, const char *name, spg_cell_options *options, size_t size) {
-    int result = spg_cell_open(cell, NULL, name, options);
+static int open_or_make(spg_cell **cell, spg_node *node, const char *name,
+                        spg_cell_options *options, size_t size) {
+    int result = spg_cell_open(cell, node, name, options);
     if (result != SPG_ENOENT || options->capacity > 0) return result;
     options->capacity = capacity_for(size);
-    return spg_cell_open(cell, NULL, name, options);
+    return spg_cell_open(cell, node, name, options);
 }
 
 static int write_value(const struct arguments *arguments, spg_cell_options *options,
@@ -156,7 +161,10 @@ static int write_value(const struct arguments *arguments, spg_cell_options *opti
     const char *name = channel_operand(arguments, "cell");
     struct patience patience = {timeout, 0};
     spg_cell *cell;
-    int result = open_or_make(&cell, name, options, size);
+    spg_node *node;
+    int status = own_begin(arguments, &node);
+    if (status != EXIT_OK) return status;
+    int result = open_or_make(&cell, node, name, options, size);
     if (result < 0) return complain_of(result);
     do {
         result = spg_cell_write(cell, value, size, patience_slice(&patience));

@@ -15,6 +15,7 @@ static const struct channel_kind kinds[] = {
     [SPG_ENTRY_TOPIC] = {"topic", "message", "published", spg_topic_unlink},
     [SPG_ENTRY_CELL] = {"cell", NULL, "version", spg_cell_unlink},
     [SPG_ENTRY_QUEUE] = {"queue", "job", "pushed", spg_queue_unlink},
+    [SPG_ENTRY_SERVICE] = {"service", "request", "requested", spg_service_unlink},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -35,7 +35,7 @@ static void finding(void *context, int weight, const char *name, const char *tex
 }
 
 static void conclude(const struct report *report, const char *name) {
-    char summary[3 * SHORT_TEXT] = "";
+    char summary[SUMMARY_BYTES] = "";
     struct entries entries;
     unsigned damage = report->count[SPG_FINDING_DAMAGE], left = report->count[SPG_FINDING_LEFT];
     unsigned unseen = report->count[SPG_FINDING_UNSEEN];
@@ -84,7 +84,7 @@ const struct command check_command = {
     .summary = "prove the domain, or one thing in it, sound",
     .about = "Each finding is damaged (it cannot be right, and the exit status is 1), left\n"
              "(by somebody who died; samepage gc removes it) or unseen (it could not be\n"
-             "looked at). NAME is a segment's, or stream: and a stream's. Nothing is changed.",
+             "looked at). NAME is a segment's, or a channel's, as topic:video. Nothing is changed.",
     .options = options,
     .least = 0,
     .most = 1,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "facts.h"
+#include "json.h"
 #include "print.h"
 
 static int keep(void *context, const spg_domain_entry *entry) {
@@ -45,21 +47,74 @@ const spg_domain_entry *entries_find(const struct entries *entries, const char *
     return NULL;
 }
 
-const char *entries_summary(char *text, const struct entries *entries) {
-    char node_text[SHORT_TEXT], segment_text[SHORT_TEXT], stream_text[SHORT_TEXT];
-    size_t nodes = 0, segments = 0, streams = 0;
+size_t entries_count(const struct entries *entries, uint32_t kind) {
+    size_t count = 0;
     for (size_t i = 0; i < entries->count; i++) {
         const spg_domain_entry *entry = &entries->list[i];
-        nodes += entry->kind == SPG_ENTRY_NODE && entry->living;
-        segments += entry->kind == SPG_ENTRY_SEGMENT && entry->trouble != SPG_ENOENT;
-        streams += entry->kind == SPG_ENTRY_STREAM && entry->trouble != SPG_ENOENT;
+        if (entry->kind != kind) continue;
+        count += kind == SPG_ENTRY_NODE ? entry->living : entry->trouble != SPG_ENOENT;
     }
-    count_text(stream_text, streams, "stream");
-    snprintf(text, 3 * SHORT_TEXT, "%.30s, %.30s%s%.28s", count_text(node_text, nodes, "node"),
-             count_text(segment_text, segments, "segment"), streams ? ", " : "",
-             streams ? stream_text : "");
+    return count;
+}
+
+const char *entries_summary(char *text, const struct entries *entries) {
+    static const char *const nouns[] = {
+        [SPG_ENTRY_NODE] = "node",       [SPG_ENTRY_SEGMENT] = "segment",
+        [SPG_ENTRY_TOPIC] = "topic",     [SPG_ENTRY_CELL] = "cell",
+        [SPG_ENTRY_STREAM] = "stream",   [SPG_ENTRY_QUEUE] = "queue",
+        [SPG_ENTRY_SERVICE] = "service",
+    };
+    size_t length = 0;
+    for (uint32_t kind = SPG_ENTRY_NODE; kind < sizeof nouns / sizeof *nouns; kind++) {
+        char count_of[SHORT_TEXT];
+        size_t count = entries_count(entries, kind);
+        if (count == 0 && kind > SPG_ENTRY_SEGMENT) continue;
+        count_text(count_of, count, nouns[kind]);
+        length += (size_t)snprintf(text + length, SUMMARY_BYTES - length, "%s%s",
+                                   length ? ", " : "", count_of);
+    }
     return text;
 }
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+void node_json(const spg_domain_entry *node) {
+    json_id("id", node->id);
+    json_text("name", *node->name ? node->name : NULL);
+    json_bool("living", node->living);
+    json_number("pid", node->pid);
+    json_number("pid_namespace", node->pid_namespace);
+    json_number("uid", node->uid);
+    json_time("created", node->created);
+}
+
+static void origin_json(const spg_domain_entry *entry) {
+    json_text("type", *entry->type ? entry->type : NULL);
+    json_number("living", entry->living);
+    json_number("dead", entry->dead);
+    json_bool("temporary", entry->temporary);
+    json_id("creator", entry->id);
+    json_time("created", entry->created);
+}
+
+void segment_json(const spg_domain_entry *segment) {
+    if (segment->trouble == 0) origin_json(segment);
+    json_text("trouble", segment->trouble ? spg_error_name(segment->trouble) : NULL);
+}
+
+void channel_json(const spg_domain_entry *channel) {
+    char kind[SHORT_TEXT];
+    json_text("name", channel->name);
+    json_text("kind", kind_text(kind, channel->name));
+    if (channel->trouble == 0) {
+        json_number("size", channel->size);
+        json_number("waiting", channel->waiting);
+        origin_json(channel);
+    }
+    json_text("trouble", channel->trouble ? spg_error_name(channel->trouble) : NULL);
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
 
 const char *kind_text(char *text, const char *name) {
     snprintf(text, SHORT_TEXT, "%.*s", (int)(strcspn(name, ":") % SHORT_TEXT), name);
@@ -71,6 +126,16 @@ unsigned long long own_pid_namespace(void) {
     return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
+unsigned pid_in_here(uint64_t pid_namespace, unsigned pid) {
+    return pid_namespace != 0 && pid_namespace == own_pid_namespace() ? pid : 0;
+}
+
+const char *node_text(char *text, const char *name, unsigned pid) {
+    if (*name || pid == 0) snprintf(text, 64, "%.63s", name);
+    else command_of(text, 64, pid);
+    return text;
+}
+
 unsigned pid_here(const spg_domain_entry *node) {
-    return node->pid_namespace != 0 && node->pid_namespace == own_pid_namespace() ? node->pid : 0;
+    return pid_in_here(node->pid_namespace, node->pid);
 }

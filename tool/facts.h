@@ -49,6 +49,8 @@ struct users {
 };
 
 void users_find(struct users *users, const struct facts *facts);
+/* The name of a process's program; empty if it cannot be known. */
+void command_of(char *command, size_t size, unsigned pid);
 void users_free(struct users *users);
 
 #endif

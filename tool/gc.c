@@ -15,7 +15,8 @@ static void print_json(const spg_collected *collected) {
     json_number("segments", collected->segments);
     json_number("records", collected->records);
     json_number("files", collected->files);
-    json_number("streams", collected->channels);
+    json_number("members", collected->members);
+    json_number("channels", collected->channels);
     json_close('}');
 }
 
@@ -26,7 +27,8 @@ static void print_line(const spg_collected *collected) {
     } parts[] = {
         {collected->nodes, "dead node"},      {collected->holders, "dead holder"},
         {collected->segments, "segment"},     {collected->records, "record"},
-        {collected->files, "half-made file"}, {collected->channels, "stream"},
+        {collected->files, "half-made file"}, {collected->members, "dead member"},
+        {collected->channels, "channel"},
     };
     const char *before = "collected ";
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

@@ -2,25 +2,36 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "channel.h"
 #include "commands.h"
 #include "entries.h"
 #include "json.h"
 #include "print.h"
 
 static const char *const node_titles[] = {">NODE", "NAME", ">PID", "USER", "STATE", ">AGE"};
-static const char *const stream_titles[] = {"STREAM", ">CAPACITY", ">WAITING",
-                                            ">ENDS",  ">AGE",      "TROUBLE"};
 static const char *const segment_titles[] = {"SEGMENT",  "KIND",      "TYPE", ">SIZE",
                                              ">HOLDERS", "TEMPORARY", ">AGE", "TROUBLE"};
+static const char *const channel_titles[] = {"CHANNEL",  "TYPE",      ">SIZE", ">WAITING",
+                                             ">MEMBERS", "TEMPORARY", ">AGE",  "TROUBLE"};
 
-enum { NODE_COLUMNS = 6, SEGMENT_COLUMNS = 8, STREAM_COLUMNS = 6 };
+/* A group of things that one table shows. */
+struct group {
+    const char *key; /* in JSON */
+    const char *const *titles;
+    size_t columns;
+    bool has_trouble; /* its last column, there only if there is something to say in it */
+    bool (*holds)(uint32_t kind);
+    void (*row)(struct table *table, const spg_domain_entry *entry, bool trouble);
+    void (*json)(const spg_domain_entry *entry);
+};
 
-static void node_row(struct table *table, const spg_domain_entry *node) {
+static void node_row(struct table *table, const spg_domain_entry *node, bool trouble) {
+    (void)trouble;
     char text[64];
     unsigned pid = pid_here(node);
     snprintf(text, sizeof text, "%llx", (unsigned long long)node->id);
     table_cell(table, text);
-    table_cell(table, node->name);
+    table_cell(table, node_text(text, node->name, node->living ? pid : 0));
     snprintf(text, sizeof text, "%u", pid);
     table_cell(table, pid ? text : "-");
     table_cell(table, user_text(text, node->uid));
@@ -36,7 +47,7 @@ static void holders_cell(struct table *table, const spg_domain_entry *segment) {
     table_cell(table, segment->trouble ? "-" : text);
 }
 
-static void segment_row(struct table *table, const spg_domain_entry *segment) {
+static void segment_row(struct table *table, const spg_domain_entry *segment, bool trouble) {
     char text[64];
     bool known = segment->trouble == 0;
     table_cell(table, segment->name);
@@ -46,117 +57,85 @@ static void segment_row(struct table *table, const spg_domain_entry *segment) {
     holders_cell(table, segment);
     table_cell(table, !known ? "-" : segment->temporary ? "yes" : "no");
     table_cell(table, age_text(text, segment->created));
-    if (table->columns == SEGMENT_COLUMNS) {
-        table_cell(table, known ? "-" : spg_error_text(segment->trouble));
-    }
+    if (trouble) table_cell(table, known ? "-" : spg_error_text(segment->trouble));
 }
 
-static void stream_row(struct table *table, const spg_domain_entry *stream) {
+/* Of a cell it is not known who has it open. */
+static void channel_row(struct table *table, const spg_domain_entry *channel, bool trouble) {
     char text[64];
-    bool known = stream->trouble == 0;
-    table_cell(table, stream->name);
-    table_cell(table, known ? size_text(text, stream->size) : "-");
-    table_cell(table, known ? size_text(text, stream->waiting) : "-");
-    holders_cell(table, stream);
-    table_cell(table, age_text(text, stream->created));
-    if (table->columns == STREAM_COLUMNS) {
-        table_cell(table, known ? "-" : spg_error_text(stream->trouble));
-    }
+    bool known = channel->trouble == 0;
+    table_cell(table, channel->name);
+    table_cell(table, channel->type);
+    table_cell(table, known ? size_text(text, channel->size) : "-");
+    table_cell(table, known ? amount_text(text, channel->kind, channel->waiting) : "-");
+    if (channel->kind == SPG_ENTRY_CELL) table_cell(table, "-");
+    else holders_cell(table, channel);
+    table_cell(table, !known ? "-" : channel->temporary ? "yes" : "no");
+    table_cell(table, age_text(text, channel->created));
+    if (trouble) table_cell(table, known ? "-" : spg_error_text(channel->trouble));
 }
 
-static bool is_shown(const spg_domain_entry *entry, uint32_t kind, bool all) {
-    return entry->kind == kind && (kind != SPG_ENTRY_NODE || entry->living || all);
-}
-
-static size_t count_of(const struct entries *entries, uint32_t kind, bool all, bool *trouble) {
-    size_t count = 0;
-    *trouble = false;
-    for (size_t i = 0; i < entries->count; i++) {
-        if (!is_shown(&entries->list[i], kind, all)) continue;
-        count++;
-        *trouble = *trouble || entries->list[i].trouble;
-    }
-    return count;
-}
-
-/* One table of what is of this kind, if there is any, apart from the one before. The column of
- * trouble, the last, is there only if there is something to say in it. */
-static void print_kind(const struct entries *entries, uint32_t kind, bool all, bool *apart) {
-    struct table table;
-    bool trouble;
-    if (count_of(entries, kind, all, &trouble) == 0) return;
-    if (*apart) printf("\n");
-    *apart = true;
-    if (kind == SPG_ENTRY_NODE) table_begin(&table, node_titles, NODE_COLUMNS);
-    else if (kind == SPG_ENTRY_SEGMENT)
-        table_begin(&table, segment_titles, SEGMENT_COLUMNS - !trouble);
-    else table_begin(&table, stream_titles, STREAM_COLUMNS - !trouble);
-    for (size_t i = 0; i < entries->count; i++) {
-        const spg_domain_entry *entry = &entries->list[i];
-        if (!is_shown(entry, kind, all)) continue;
-        if (kind == SPG_ENTRY_NODE) node_row(&table, entry);
-        else if (kind == SPG_ENTRY_SEGMENT) segment_row(&table, entry);
-        else stream_row(&table, entry);
-    }
-    table_end(&table);
-}
-
-static void node_json(const spg_domain_entry *node) {
-    json_open(NULL, '{');
-    json_id("id", node->id);
-    json_text("name", *node->name ? node->name : NULL);
-    json_number("pid", node->pid);
-    json_number("pid_namespace", node->pid_namespace);
-    json_number("uid", node->uid);
-    json_bool("living", node->living);
-    json_time("created", node->created);
-    json_close('}');
-}
-
-static void segment_facts_json(const spg_domain_entry *segment) {
-    json_text("type", *segment->type ? segment->type : NULL);
-    json_number("living", segment->living);
-    json_number("dead", segment->dead);
-    json_bool("temporary", segment->temporary);
-    json_id("creator", segment->id);
-    json_time("created", segment->created);
-}
-
-static void segment_json(const spg_domain_entry *segment) {
+static void segment_whole_json(const spg_domain_entry *segment) {
     char kind[SHORT_TEXT];
-    json_open(NULL, '{');
     json_text("name", segment->name);
     json_text("kind", kind_text(kind, segment->name));
     if (segment->size) json_number("size", segment->size);
     else json_null("size");
-    if (segment->trouble == 0) segment_facts_json(segment);
-    json_text("trouble", segment->trouble ? spg_error_name(segment->trouble) : NULL);
-    json_close('}');
+    segment_json(segment);
 }
 
-static void stream_json(const spg_domain_entry *stream) {
-    json_open(NULL, '{');
-    json_text("name", stream->name);
-    if (stream->trouble == 0) {
-        json_number("capacity", stream->size);
-        json_number("waiting", stream->waiting);
-        json_number("living", stream->living);
-        json_number("dead", stream->dead);
-        json_id("creator", stream->id);
-        json_time("created", stream->created);
+static bool is_node(uint32_t kind) {
+    return kind == SPG_ENTRY_NODE;
+}
+
+static bool is_segment(uint32_t kind) {
+    return kind == SPG_ENTRY_SEGMENT;
+}
+
+static bool is_channel(uint32_t kind) {
+    return !is_node(kind) && !is_segment(kind);
+}
+
+static const struct group groups[] = {
+    {"nodes", node_titles, 6, false, is_node, node_row, node_json},
+    {"segments", segment_titles, 8, true, is_segment, segment_row, segment_whole_json},
+    {"channels", channel_titles, 8, true, is_channel, channel_row, channel_json},
+};
+
+enum { GROUPS = sizeof groups / sizeof *groups };
+
+static bool is_shown(const struct group *group, const spg_domain_entry *entry, bool all) {
+    return group->holds(entry->kind) && (entry->kind != SPG_ENTRY_NODE || entry->living || all);
+}
+
+/* One table of what is of this group, if there is any, apart from the one before. */
+static void print_group(const struct group *group, const struct entries *entries, bool all,
+                        bool *apart) {
+    struct table table;
+    bool any = false, trouble = false;
+    for (size_t i = 0; i < entries->count; i++) {
+        if (!is_shown(group, &entries->list[i], all)) continue;
+        any = true;
+        trouble = trouble || entries->list[i].trouble;
     }
-    json_text("trouble", stream->trouble ? spg_error_name(stream->trouble) : NULL);
-    json_close('}');
-}
-
-static void list_json(const char *key, const struct entries *entries, uint32_t kind, bool all) {
-    json_open(key, '[');
+    if (!any) return;
+    if (*apart) printf("\n");
+    *apart = true;
+    table_begin(&table, group->titles, group->columns - (group->has_trouble && !trouble));
     for (size_t i = 0; i < entries->count; i++) {
         const spg_domain_entry *entry = &entries->list[i];
-        if (!is_shown(entry, kind, all)) continue;
-        if (kind == SPG_ENTRY_NODE) node_json(entry);
-        else if (kind == SPG_ENTRY_SEGMENT) segment_json(entry);
-        else stream_json(entry);
+        if (is_shown(group, entry, all)) group->row(&table, entry, trouble);
+    }
+    table_end(&table);
+}
+
+static void group_json(const struct group *group, const struct entries *entries, bool all) {
+    json_open(group->key, '[');
+    for (size_t i = 0; i < entries->count; i++) {
+        if (!is_shown(group, &entries->list[i], all)) continue;
+        json_open(NULL, '{');
+        group->json(&entries->list[i]);
+        json_close('}');
     }
     json_close(']');
 }
@@ -166,18 +145,14 @@ static int print_json(const struct entries *entries, bool there, bool all) {
     json_open(NULL, '{');
     json_text("domain", spg_domain_path(NULL, path, sizeof path) == 0 ? path : NULL);
     json_bool("exists", there);
-    list_json("nodes", entries, SPG_ENTRY_NODE, all);
-    list_json("segments", entries, SPG_ENTRY_SEGMENT, all);
-    list_json("streams", entries, SPG_ENTRY_STREAM, all);
+    for (size_t i = 0; i < GROUPS; i++) group_json(&groups[i], entries, all);
     json_close('}');
     return EXIT_OK;
 }
 
 static int print_tables(const struct entries *entries, bool all) {
     bool apart = false;
-    print_kind(entries, SPG_ENTRY_NODE, all, &apart);
-    print_kind(entries, SPG_ENTRY_SEGMENT, all, &apart);
-    print_kind(entries, SPG_ENTRY_STREAM, all, &apart);
+    for (size_t i = 0; i < GROUPS; i++) print_group(&groups[i], entries, all, &apart);
     return EXIT_OK;
 }
 
@@ -204,10 +179,11 @@ static const struct option options[] = {
 const struct command ls_command = {
     .name = "ls",
     .operands = "",
-    .summary = "list the nodes, managed segments and streams of the domain",
-    .about = "HOLDERS counts those who hold the segment open for writing and live; the dead\n"
-             "are counted beside them until somebody collects. What cannot be known is shown\n"
-             "as -.",
+    .summary = "list the nodes, managed segments and channels of the domain",
+    .about = "HOLDERS counts those who hold the segment open for writing and live, MEMBERS those\n"
+             "who take part in the channel; the dead are counted beside them until somebody\n"
+             "collects. WAITING is what nobody has taken yet; of a topic what it still has, of a\n"
+             "cell its value. What cannot be known is shown as -.",
     .options = options,
     .least = 0,
     .most = 0,

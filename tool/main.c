@@ -6,14 +6,16 @@
 #include <samepage/samepage.h>
 
 #include "commands.h"
+#include "own.h"
 #include "print.h"
 #include "stop.h"
 
 static const struct command *const commands[] = {
-    &ls_command,  &stat_command,   &check_command,          &gc_command,
-    &rm_command,  &doctor_command, &exchange_serve_command, &exchange_request_command,
-    &pub_command, &sub_command,    &send_command,           &recv_command,
-    &get_command, &set_command,
+    &ls_command,    &stat_command,   &check_command,          &gc_command,
+    &rm_command,    &doctor_command, &exchange_serve_command, &exchange_request_command,
+    &pub_command,   &sub_command,    &send_command,           &recv_command,
+    &get_command,   &set_command,    &push_command,           &pop_command,
+    &serve_command, &call_command,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -107,6 +109,7 @@ int main(int count, char **words) {
     int status = start(count - 1, words + 1);
     bool written = fflush(stdout) == 0 && !ferror(stdout);
     int reason = errno;
+    own_end();
     stop_for_good();
     if (written) return status;
     if (reason == EPIPE) return EXIT_FAILED; /* nobody reads it any more, which is no news */

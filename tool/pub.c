@@ -7,6 +7,7 @@
 #include "channel.h"
 #include "commands.h"
 #include "input.h"
+#include "own.h"
 #include "print.h"
 #include "stop.h"
 
@@ -117,12 +118,15 @@ static int await_readers(const struct publishing *publishing) {
     }
 }
 
-static int publish(struct publishing *publishing) {
+static int publish(const struct arguments *arguments, struct publishing *publishing) {
+    spg_node *node;
     stop_listen();
-    int result = spg_publisher_open(&publishing->publisher, NULL, publishing->name,
+    int status = own_begin(arguments, &node);
+    if (status != EXIT_OK) return status;
+    int result = spg_publisher_open(&publishing->publisher, node, publishing->name,
                                     &publishing->options);
     if (result < 0) return complain_of(result);
-    int status = await_readers(publishing);
+    status = await_readers(publishing);
     bool in_place = publishing->frame > COPIED_MOST && !publishing->drop;
     if (status == EXIT_OK) {
         status = in_place ? send_in_place(publishing) : send_copies(publishing);
@@ -164,7 +168,7 @@ static int run(const struct arguments *arguments) {
                                                                  : FRAMES * publishing.frame;
         options->budget = frames > BUDGET_LEAST ? frames : BUDGET_LEAST;
     }
-    return publish(&publishing);
+    return publish(arguments, &publishing);
 }
 
 static const struct option options[] = {

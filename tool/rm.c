@@ -1,13 +1,12 @@
-/* rm.c: removes segments by name. */
+/* rm.c: removes segments and channels by name. */
 #include <stdio.h>
 #include <string.h>
 
+#include "channel.h"
 #include "commands.h"
 #include "entries.h"
 #include "facts.h"
 #include "print.h"
-
-#define STREAM_PREFIX "stream:"
 
 /* Why a segment is not to be removed unasked: says it. */
 static int refuse(const struct facts *facts) {
@@ -29,25 +28,31 @@ static int refuse(const struct facts *facts) {
                     facts->name, count_text(holders, facts->entry->living, "living holder"));
 }
 
-static int remove_stream(const char *name, bool force) {
+static int remove_channel(const struct channel_kind *kind, const char *name, const char *rest,
+                          bool force) {
     struct entries entries;
     if (!force) {
         int result = entries_read(&entries);
         if (result < 0) return complain_of(result);
         const spg_domain_entry *entry = entries_find(&entries, name);
-        uint32_t living = entry ? entry->living : 0;
+        uint32_t living = entry && entry->kind != SPG_ENTRY_CELL ? entry->living : 0;
         entries_free(&entries);
-        if (living > 0) return complain("%s has living ends; --force takes its name away", name);
+        if (living > 0) {
+            char members[SHORT_TEXT];
+            return complain("%s has %s; --force takes its name away all the same, and they keep "
+                            "the memory",
+                            name, count_text(members, living, "living member"));
+        }
     }
-    int result = spg_stream_unlink(NULL, name + strlen(STREAM_PREFIX));
+    int result = kind->unlink(NULL, rest);
     return result == 0 ? EXIT_OK : complain_of(result);
 }
 
 static int remove_one(const char *name, bool force) {
     struct facts facts;
-    if (strncmp(name, STREAM_PREFIX, strlen(STREAM_PREFIX)) == 0) {
-        return remove_stream(name, force);
-    }
+    const char *rest;
+    const struct channel_kind *kind = channel_kind_of_name(name, &rest);
+    if (kind) return remove_channel(kind, name, rest, force);
     if (!force) {
         int status = facts_read(&facts, name);
         if (status != EXIT_OK) return status;
@@ -76,10 +81,11 @@ static const struct option options[] = {
 const struct command rm_command = {
     .name = "rm",
     .operands = "NAME...",
-    .summary = "remove segments and streams",
+    .summary = "remove segments and channels",
     .about = "Takes the name away; those who have the memory mapped keep it. A managed\n"
-             "segment that living processes hold is refused. Nobody can tell who holds a bare\n"
-             "one: see samepage stat NAME.",
+             "segment that living processes hold is refused, and so is a channel that has living\n"
+             "members. Nobody can tell who holds a bare segment, or reads a cell: see samepage\n"
+             "stat NAME.",
     .options = options,
     .least = 1,
     .most = ANY_NUMBER,

@@ -1,4 +1,5 @@
-/* stat.c: everything that is known about a segment, a node or the domain. */
+/* stat.c: everything that is known about a segment, a node or the domain; stat_channel.c: about a
+ * channel. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,18 +7,22 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "channel.h"
 #include "commands.h"
 #include "facts.h"
 #include "json.h"
 #include "print.h"
+#include "stat.h"
 
-static void print_size(const char *name, uint64_t bytes) {
+enum { INTERVAL_NS = 200 * 1000 * 1000 };
+
+void print_size(const char *name, uint64_t bytes) {
     char text[SHORT_TEXT];
     print_field(name, bytes < 1024 ? "%s" : "%s (%" PRIu64 " bytes)", size_text(text, bytes),
                 bytes);
 }
 
-static void print_age(uint64_t created) {
+void print_age(uint64_t created) {
     char text[SHORT_TEXT];
     age_text(text, created);
     print_field("created", *text == '-' ? "-" : "%s ago", text);
@@ -30,8 +35,7 @@ static const char *profile_text(const struct facts *facts) {
     return facts->profile == PROFILE_MANAGED ? "managed" : "bare";
 }
 
-/* The node that made it, if it is still entered. */
-static void print_creator(const struct entries *entries, uint64_t creator) {
+void print_creator(const struct entries *entries, uint64_t creator) {
     for (size_t i = 0; i < entries->count; i++) {
         const spg_domain_entry *node = &entries->list[i];
         if (node->kind != SPG_ENTRY_NODE || node->id != creator) continue;
@@ -123,17 +127,11 @@ static void users_json(const struct users *users) {
 
 static void managed_json(const struct facts *facts) {
     const spg_domain_entry *entry = facts->entry;
-    json_text("trouble", facts->trouble ? spg_error_name(facts->trouble) : NULL);
-    if (!entry || entry->trouble) return;
-    json_text("type", *entry->type ? entry->type : NULL);
-    json_time("created", entry->created);
-    json_id("creator", entry->id);
-    json_number("living", entry->living);
-    json_number("dead", entry->dead);
-    json_bool("temporary", entry->temporary);
+    if (entry && !entry->trouble && !facts->trouble) segment_json(entry);
+    else json_text("trouble", facts->trouble ? spg_error_name(facts->trouble) : NULL);
 }
 
-static void segment_json(const struct facts *facts, const struct users *users) {
+static void whole_segment_json(const struct facts *facts, const struct users *users) {
     char text[64];
     json_open(NULL, '{');
     json_text("name", facts->name);
@@ -161,7 +159,7 @@ static int stat_segment(const char *name, bool json) {
     int status = facts_read(&facts, name);
     if (status != EXIT_OK) return status;
     users_find(&users, &facts);
-    if (json) segment_json(&facts, &users);
+    if (json) whole_segment_json(&facts, &users);
     else print_segment(&facts, &users);
     users_free(&users);
     facts_free(&facts);
@@ -170,15 +168,9 @@ static int stat_segment(const char *name, bool json) {
 
 /* ---- a node ---------------------------------------------------------------------------------- */
 
-static void node_json(const struct entries *entries, const spg_domain_entry *node) {
+static void whole_node_json(const struct entries *entries, const spg_domain_entry *node) {
     json_open(NULL, '{');
-    json_id("id", node->id);
-    json_text("name", *node->name ? node->name : NULL);
-    json_bool("living", node->living);
-    json_number("pid", node->pid);
-    json_number("pid_namespace", node->pid_namespace);
-    json_number("uid", node->uid);
-    json_time("created", node->created);
+    node_json(node);
     json_open("made", '[');
     for (size_t i = 0; i < entries->count; i++) {
         const spg_domain_entry *entry = &entries->list[i];
@@ -213,7 +205,7 @@ static int stat_node(const char *text, bool json) {
     for (size_t i = 0; i < entries.count; i++) {
         const spg_domain_entry *node = &entries.list[i];
         if (node->kind != SPG_ENTRY_NODE || node->id != id) continue;
-        if (json) node_json(&entries, node);
+        if (json) whole_node_json(&entries, node);
         else print_node(&entries, node);
         entries_free(&entries);
         return EXIT_OK;
@@ -225,73 +217,24 @@ static int stat_node(const char *text, bool json) {
         text, text);
 }
 
-/* ---- a stream -------------------------------------------------------------------------------- */
-
-static void stream_json(const spg_domain_entry *stream) {
-    json_open(NULL, '{');
-    json_text("name", stream->name);
-    json_number("capacity", stream->size);
-    json_number("waiting", stream->waiting);
-    json_number("living", stream->living);
-    json_number("dead", stream->dead);
-    json_id("creator", stream->id);
-    json_time("created", stream->created);
-    json_text("trouble", stream->trouble ? spg_error_name(stream->trouble) : NULL);
-    json_close('}');
-}
-
-static void print_stream(const struct entries *entries, const spg_domain_entry *stream) {
-    char text[64];
-    print_field("name", "%s", stream->name);
-    if (stream->trouble) {
-        print_field("trouble", "%s", spg_error_text(stream->trouble));
-        return;
-    }
-    print_size("capacity", stream->size);
-    print_size("waiting", stream->waiting);
-    print_field("mode", "%s", mode_text(text, stream->mode));
-    print_field("owner", "%s", user_text(text, stream->uid));
-    print_age(stream->created);
-    print_creator(entries, stream->id);
-    print_field("ends", "%u living, %u dead", stream->living, stream->dead);
-}
-
-static int stat_stream(const char *name, bool json) {
-    struct entries entries;
-    int result = entries_read(&entries);
-    if (result < 0) return complain_of(result);
-    const spg_domain_entry *stream = entries_find(&entries, name);
-    if (stream && json) stream_json(stream);
-    else if (stream) print_stream(&entries, stream);
-    else complain("there is no %s in this domain; samepage ls lists what there is", name);
-    int status = stream ? EXIT_OK : EXIT_FAILED;
-    entries_free(&entries);
-    return status;
-}
-
 /* ---- the domain ------------------------------------------------------------------------------ */
 
 struct domain {
     char path[NAME_BYTES];
     struct stat status;
     struct statvfs room;
-    size_t living, dead, segments, streams;
-    uint64_t bytes;
+    struct entries entries;
+    size_t living, dead;
+    uint64_t segment_bytes, channel_bytes;
 };
 
-static void count(struct domain *domain, const struct entries *entries) {
-    for (size_t i = 0; i < entries->count; i++) {
-        const spg_domain_entry *entry = &entries->list[i];
-        if (entry->kind == SPG_ENTRY_SEGMENT) {
-            domain->segments++;
-            domain->bytes += entry->size;
-        } else if (entry->kind == SPG_ENTRY_STREAM) {
-            domain->streams++;
-        } else if (entry->living) {
-            domain->living++;
-        } else {
-            domain->dead++;
-        }
+static void count(struct domain *domain) {
+    for (size_t i = 0; i < domain->entries.count; i++) {
+        const spg_domain_entry *entry = &domain->entries.list[i];
+        if (entry->kind == SPG_ENTRY_SEGMENT) domain->segment_bytes += entry->size;
+        else if (entry->kind != SPG_ENTRY_NODE) domain->channel_bytes += entry->size;
+        else if (entry->living) domain->living++;
+        else domain->dead++;
     }
 }
 
@@ -303,9 +246,14 @@ static void domain_json(const struct domain *domain) {
     json_number("uid", domain->status.st_uid);
     json_number("living_nodes", domain->living);
     json_number("dead_nodes", domain->dead);
-    json_number("segments", domain->segments);
-    json_number("segment_bytes", domain->bytes);
-    json_number("streams", domain->streams);
+    json_number("segments", entries_count(&domain->entries, SPG_ENTRY_SEGMENT));
+    json_number("segment_bytes", domain->segment_bytes);
+    for (uint32_t kind = SPG_ENTRY_STREAM; kind <= SPG_ENTRY_SERVICE; kind++) {
+        char key[SHORT_TEXT];
+        snprintf(key, sizeof key, "%ss", channel_kind(kind)->word);
+        json_number(key, entries_count(&domain->entries, kind));
+    }
+    json_number("channel_bytes", domain->channel_bytes);
     json_number("bytes_free", (uint64_t)domain->room.f_bavail * domain->room.f_frsize);
     json_close('}');
 }
@@ -316,8 +264,14 @@ static void print_domain(const struct domain *domain) {
     print_field("mode", "%s", mode_text(text, domain->status.st_mode));
     print_field("owner", "%s", user_text(text, domain->status.st_uid));
     print_field("nodes", "%zu living, %zu dead", domain->living, domain->dead);
-    print_field("segments", "%zu of %s", domain->segments, size_text(text, domain->bytes));
-    print_field("streams", "%zu", domain->streams);
+    print_field("segments", "%zu of %s", entries_count(&domain->entries, SPG_ENTRY_SEGMENT),
+                size_text(text, domain->segment_bytes));
+    for (uint32_t kind = SPG_ENTRY_STREAM; kind <= SPG_ENTRY_SERVICE; kind++) {
+        char name[SHORT_TEXT];
+        snprintf(name, sizeof name, "%ss", channel_kind(kind)->word);
+        print_field(name, "%zu", entries_count(&domain->entries, kind));
+    }
+    print_field("channels take", "%s", size_text(text, domain->channel_bytes));
     size_text(text, (uint64_t)domain->room.f_blocks * domain->room.f_frsize);
     size_text(free_text, (uint64_t)domain->room.f_bavail * domain->room.f_frsize);
     print_field("file system", "%s free of %s", free_text, text);
@@ -325,32 +279,39 @@ static void print_domain(const struct domain *domain) {
 
 static int stat_domain(bool json) {
     struct domain domain;
-    struct entries entries;
     memset(&domain, 0, sizeof domain);
     int result = spg_domain_path(NULL, domain.path, sizeof domain.path);
-    if (result == 0) result = entries_read(&entries);
+    if (result == 0) result = entries_read(&domain.entries);
     if (result == SPG_ENOENT) return no_such_domain();
     if (result < 0) return complain_of(result);
-    count(&domain, &entries);
-    entries_free(&entries);
+    count(&domain);
+    int status = EXIT_OK;
     if (stat(domain.path, &domain.status) != 0 || statvfs(domain.path, &domain.room) != 0) {
-        return complain("domain %s: it has just been removed", domain.path);
+        status = complain("domain %s: it has just been removed", domain.path);
+    } else if (json) {
+        domain_json(&domain);
+    } else {
+        print_domain(&domain);
     }
-    if (json) domain_json(&domain);
-    else print_domain(&domain);
-    return EXIT_OK;
+    entries_free(&domain.entries);
+    return status;
 }
 
 static int run(const struct arguments *arguments) {
     bool json = option_given(arguments, "json");
+    int64_t interval = INTERVAL_NS;
+    const char *name = arguments->operands[0], *rest;
+    if (!take_duration(arguments, "interval", &interval)) return EXIT_WRONG_USE;
+    if (interval < 0) return wrong_use("stat: --interval has an end, as in 200ms");
     if (arguments->count == 0) return stat_domain(json);
-    const char *name = arguments->operands[0];
-    if (strncmp(name, "stream:", 7) == 0) return stat_stream(name, json);
+    if (channel_kind_of_name(name, &rest)) return stat_channel(name, interval, json);
     bool number = *name && name[strspn(name, "0123456789abcdefABCDEF")] == '\0';
     return number ? stat_node(name, json) : stat_segment(name, json);
 }
 
 static const struct option options[] = {
+    {"interval", 'i', "TIME",
+     "a channel's rates are what passes in that time (200ms); 0: no rates"},
     {"json", 0, NULL, "for programs"},
     {NULL, 0, NULL, NULL},
 };
@@ -358,10 +319,12 @@ static const struct option options[] = {
 const struct command stat_command = {
     .name = "stat",
     .operands = "[NAME]",
-    .summary = "show all about a segment, a stream, a node or the domain",
-    .about = "NAME is a segment's, managed or bare, stream: and a stream's, or the number of\n"
-             "a node as samepage ls shows it; without it the domain is shown. Those who have\n"
-             "the segment mapped are found in /proc. What cannot be known is shown as -.",
+    .summary = "show all about a segment, a channel, a node or the domain",
+    .about = "NAME is a segment's, managed or bare, a channel's, as topic:video, or the number\n"
+             "of a node as samepage ls shows it; without it the domain is shown. Those who have\n"
+             "the segment mapped are found in /proc. Of a channel it shows who takes part, how\n"
+             "much passes, how far behind each reader is and what it holds, and what the dead\n"
+             "left. What cannot be known is shown as -.",
     .options = options,
     .least = 0,
     .most = 1,

@@ -15,6 +15,7 @@
 
 #include "commands.h"
 #include "output.h"
+#include "own.h"
 #include "print.h"
 
 enum { PIECES = 4 }; /* of the capacity; so that one side writes while the other reads */
@@ -53,9 +54,12 @@ static int run_send(const struct arguments *arguments) {
     const char *name = channel_operand(arguments, "stream");
     spg_stream_options options = SPG_STREAM_OPTIONS;
     spg_stream *stream;
+    spg_node *node;
     options.capacity = 1 << 20;
     if (!take_size(arguments, "capacity", &options.capacity)) return EXIT_WRONG_USE;
-    int result = spg_stream_open(&stream, NULL, name, SPG_STREAM_WRITER, &options);
+    int status = own_begin(arguments, &node);
+    if (status != EXIT_OK) return status;
+    int result = spg_stream_open(&stream, node, name, SPG_STREAM_WRITER, &options);
     if (result < 0) return complain_of(result);
     return end_or_leave(stream, send_all(stream, name));
 }
@@ -82,11 +86,14 @@ static int run_recv(const struct arguments *arguments) {
     const char *name = channel_operand(arguments, "stream");
     spg_stream_options options = SPG_STREAM_OPTIONS;
     spg_stream *stream;
+    spg_node *node;
     options.capacity = 1 << 20;
     output_begin();
-    int result = spg_stream_open(&stream, NULL, name, SPG_STREAM_READER, &options);
+    int status = own_begin(arguments, &node);
+    if (status != EXIT_OK) return status;
+    int result = spg_stream_open(&stream, node, name, SPG_STREAM_READER, &options);
     if (result < 0) return complain_of(result);
-    int status = receive_all(stream, name);
+    status = receive_all(stream, name);
     spg_stream_close(stream);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "json.h"
 #include "output.h"
+#include "own.h"
 #include "print.h"
 #include "stop.h"
 
@@ -114,24 +115,27 @@ static int receive_all(struct subscription *subscription) {
     return status;
 }
 
-static int open_it(struct subscription *subscription) {
+static int open_it(struct subscription *subscription, spg_node *node) {
     struct patience patience = {subscription->timeout, 0};
     int result;
     do {
         subscription->options.timeout = patience_slice(&patience);
-        result = spg_subscriber_open(&subscription->subscriber, NULL, subscription->name,
+        result = spg_subscriber_open(&subscription->subscriber, node, subscription->name,
                                      &subscription->options);
         if (result == SPG_ENOENT && stop_signal()) return result;
     } while (result == SPG_ENOENT && patience_goes_on(&patience, SPG_ETIMEDOUT));
     return result;
 }
 
-static int subscribe(struct subscription *subscription) {
+static int subscribe(const struct arguments *arguments, struct subscription *subscription) {
+    spg_node *node = NULL;
     stop_listen();
     output_begin();
     if (subscription->json) json_on_one_line();
     int64_t timeout = subscription->timeout;
-    int result = open_it(subscription);
+    int status = subscription->options.read_only ? EXIT_OK : own_begin(arguments, &node);
+    if (status != EXIT_OK) return status;
+    int result = open_it(subscription, node);
     if (result == SPG_ENOENT && stop_signal()) return EXIT_OK;
     if (result == SPG_ENOENT) {
         return complain("there is no topic %s; --wait forever waits until it is made",
@@ -139,7 +143,7 @@ static int subscribe(struct subscription *subscription) {
     }
     if (result < 0) return complain_of(result);
     subscription->timeout = timeout == SPG_NOWAIT ? SPG_FOREVER : timeout;
-    int status = receive_all(subscription);
+    status = receive_all(subscription);
     if (status == EXIT_OK) status = output_flush();
     spg_subscriber_close(subscription->subscriber);
     tell_lost(subscription, true);
@@ -177,7 +181,7 @@ static int run(const struct arguments *arguments) {
     if (subscription.raw && subscription.json) {
         return wrong_use("sub: --json is not raw; leave out one of --raw and --json");
     }
-    return subscribe(&subscription);
+    return subscribe(arguments, &subscription);
 }
 
 static const struct option options[] = {

@@ -37,9 +37,9 @@ static bool is_of(const char *line, const struct facts *facts, bool *writes) {
     return makedev(device_major, device_minor) == facts->device;
 }
 
-static void read_command(char *command, size_t size, const char *pid) {
+void command_of(char *command, size_t size, unsigned pid) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%.20s/comm", pid);
+    snprintf(path, sizeof path, "/proc/%u/comm", pid);
     FILE *file = fopen(path, "re");
     if (!file || !fgets(command, (int)size, file)) *command = '\0';
     command[strcspn(command, "\n")] = '\0';
@@ -53,7 +53,7 @@ static void add(struct users *users, const char *pid, uint32_t uid, bool writes)
     }
     struct user *user = &users->list[users->count++];
     *user = (struct user){.pid = (unsigned)strtoul(pid, NULL, 10), .uid = uid, .writes = writes};
-    read_command(user->command, sizeof user->command, pid);
+    command_of(user->command, sizeof user->command, user->pid);
 }
 
 /* A process may end while we look: what cannot be opened because it is gone is nobody. */

@@ -53,7 +53,12 @@ static void run(struct contest *contest, int role) {
     one_way(contest, role, put, get);
 }
 
-const struct contestant limit_bytes = {
-    .name = "hand-tuned byte ring", .how = "256 KiB, copied in and out", .side = LIMIT,
-    .pattern = BYTES, .least = 8, .most = CAPACITY / 4, .shared = INDEXES + CAPACITY,
-    .open = open_end, .run = run};
+const struct contestant limit_bytes = {.name = "hand-tuned byte ring",
+                                       .how = "256 KiB, copied in and out",
+                                       .side = LIMIT,
+                                       .pattern = BYTES,
+                                       .least = 8,
+                                       .most = CAPACITY / 4,
+                                       .shared = INDEXES + CAPACITY,
+                                       .open = open_end,
+                                       .run = run};

@@ -24,9 +24,11 @@ static void run_claims(struct contest *contest, int role) {
 }
 
 #define CLAIMS(NAME, WRITERS)                                                                      \
-    {.name = NAME, .how = "a slot of 64 bytes each, nobody reads", .side = LIMIT,                  \
-     .pattern = CLAIMING, .least = 8, .most = SLOT - 16, .roles = WRITERS,                         \
-     .shared = LINE_PAIR + SLOTS * SLOT, .run = run_claims}
+    {                                                                                              \
+        .name = NAME, .how = "a slot of 64 bytes each, nobody reads", .side = LIMIT,               \
+        .pattern = CLAIMING, .least = 8, .most = SLOT - 16, .roles = WRITERS,                      \
+        .shared = LINE_PAIR + SLOTS * SLOT, .run = run_claims                                      \
+    }
 
 const struct contestant limit_claim_2 = CLAIMS("fetch_add, two writers", 2);
 const struct contestant limit_claim_4 = CLAIMS("fetch_add, four writers", 4);
@@ -39,6 +41,11 @@ static void run_copies(struct contest *contest, int role) {
     }
 }
 
-const struct contestant limit_copy = {
-    .name = "copy, undisturbed", .how = "copied out of shared memory, nobody writes",
-    .side = LIMIT, .pattern = READING, .least = 8, .most = 4096, .payloads = 1, .run = run_copies};
+const struct contestant limit_copy = {.name = "copy, undisturbed",
+                                      .how = "copied out of shared memory, nobody writes",
+                                      .side = LIMIT,
+                                      .pattern = READING,
+                                      .least = 8,
+                                      .most = 4096,
+                                      .payloads = 1,
+                                      .run = run_copies};

@@ -88,7 +88,11 @@ static void run_untouched(struct contest *contest, int role) {
 
 /* The low half of the word. */
 static uint32_t *futex_of(_Atomic uint64_t *word) {
-    bool little = (union { uint16_t two; uint8_t one; }){1}.one;
+    bool little = (union {
+                      uint16_t two;
+                      uint8_t one;
+                  }){1}
+                      .one;
     return (uint32_t *)(void *)word + !little;
 }
 
@@ -159,25 +163,30 @@ static void run_eventfd(struct contest *contest, int role) {
 /* ------------------------------------------------------------------------------------------------ */
 
 #define MAILBOX(NAME, HOW, PATTERN, LEAST, OPEN, RUN)                                              \
-    {.name = NAME, .how = HOW, .side = LIMIT, .pattern = PATTERN, .least = LEAST,                  \
-     .most = SIZE_MAX, .shared = BOXES * LINE_PAIR, .payloads = BOXES, .open = OPEN, .run = RUN}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = LIMIT, .pattern = PATTERN, .least = LEAST,               \
+        .most = SIZE_MAX, .shared = BOXES * LINE_PAIR, .payloads = BOXES, .open = OPEN, .run = RUN \
+    }
 
-const struct contestant limit_mailbox =
-    MAILBOX("bare mailbox", "a line (and buffer) each way, spinning", ROUND_TRIP, 8, open_two, run);
-const struct contestant limit_one_buffer =
-    MAILBOX("bare mailbox, one buffer", "the answer goes into the request's line and buffer",
-            ROUND_TRIP, 8, open_one, run);
-const struct contestant limit_hand_off = MAILBOX(
-    "bare hand-off", "8 bytes of each buffer touched", HAND_OFF, 64, open_two, run_untouched);
-const struct contestant limit_futex =
-    MAILBOX("bare futex", "mailbox, one wake a message, no spin", WAITING, 8, open_two, run_futex);
-const struct contestant limit_futex_asleep =
-    MAILBOX("bare futex", "mailbox, one wake a message, no spin", WAKING, 8, open_two, run_futex);
+const struct contestant limit_mailbox = MAILBOX(
+    "bare mailbox", "a line (and buffer) each way, spinning", ROUND_TRIP, 8, open_two, run);
+const struct contestant limit_one_buffer = MAILBOX(
+    "bare mailbox, one buffer", "the answer goes into the request's line and buffer", ROUND_TRIP, 8,
+    open_one, run);
+const struct contestant limit_hand_off = MAILBOX("bare hand-off", "8 bytes of each buffer touched",
+                                                 HAND_OFF, 64, open_two, run_untouched);
+const struct contestant limit_futex = MAILBOX("bare futex", "mailbox, one wake a message, no spin",
+                                              WAITING, 8, open_two, run_futex);
+const struct contestant limit_futex_asleep = MAILBOX(
+    "bare futex", "mailbox, one wake a message, no spin", WAKING, 8, open_two, run_futex);
 
 #define EVENTFD(PATTERN)                                                                           \
-    {.name = "eventfd and poll", .how = "mailbox; poll, read", .side = LIMIT, .pattern = PATTERN,  \
-     .least = 8, .most = SIZE_MAX, .shared = BOXES * LINE_PAIR, .payloads = BOXES,                 \
-     .prepare = make_eventfds, .open = open_two, .run = run_eventfd, .clean = close_eventfds}
+    {                                                                                              \
+        .name = "eventfd and poll", .how = "mailbox; poll, read", .side = LIMIT,                   \
+        .pattern = PATTERN, .least = 8, .most = SIZE_MAX, .shared = BOXES * LINE_PAIR,             \
+        .payloads = BOXES, .prepare = make_eventfds, .open = open_two, .run = run_eventfd,         \
+        .clean = close_eventfds                                                                    \
+    }
 
 const struct contestant limit_eventfd = EVENTFD(WAITING);
 const struct contestant limit_eventfd_asleep = EVENTFD(WAKING);

@@ -113,8 +113,10 @@ static void run_untouched(struct contest *contest, int role) {
 }
 
 #define ANY_RING(NAME, HOW, SIDE, PATTERN, RUN)                                                    \
-    {.name = NAME, .how = HOW, .side = SIDE, .pattern = PATTERN, .least = 8, .most = SIZE_MAX,     \
-     .shared = INDEXES, .payloads = RING, .open = open_end, .run = RUN}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = SIDE, .pattern = PATTERN, .least = 8, .most = SIZE_MAX,  \
+        .shared = INDEXES, .payloads = RING, .open = open_end, .run = RUN                          \
+    }
 
 const struct contestant limit_ring = ANY_RING(
     "hand-tuned ring", "each published, given back by quarters", LIMIT, ONE_WAY, run_each);

@@ -16,7 +16,14 @@
 #include "bench.h"
 
 enum {
-    REPETITIONS = 41, QUICK_REPETITIONS = 11, KILLS = 50, QUICK_KILLS = 10, VALUE_BYTES = 48, SEGMENT_BYTES = 1 << 20, LINE = 64 };
+    REPETITIONS = 41,
+    QUICK_REPETITIONS = 11,
+    KILLS = 50,
+    QUICK_KILLS = 10,
+    VALUE_BYTES = 48,
+    SEGMENT_BYTES = 1 << 20,
+    LINE = 64
+};
 
 struct outcome {
     const char *name;

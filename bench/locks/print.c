@@ -37,8 +37,8 @@ static void write_outcome(FILE *file, const struct outcome *outcome) {
             "\"theirs\": %.2f, \"ratio\": %.3f, \"ratio_quartiles\": [%.3f, %.3f], "
             "\"repetitions\": %d, \"operations\": %ld}",
             outcome->name, outcome->other, outcome->ours, outcome->theirs, outcome->ratio[1],
-            outcome->ratio[0], outcome->ratio[2],
-            settings.quick ? QUICK_REPETITIONS : REPETITIONS, outcome->count);
+            outcome->ratio[0], outcome->ratio[2], settings.quick ? QUICK_REPETITIONS : REPETITIONS,
+            outcome->count);
 }
 
 static void write_distribution(FILE *file, const char *name, const double *sorted, int count) {

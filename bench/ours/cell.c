@@ -43,9 +43,11 @@ static void run_disturbed(struct contest *contest, int role) {
 }
 
 #define CELL(NAME, HOW, RUN)                                                                       \
-    {.name = NAME, .how = HOW, .side = OURS, .pattern = READING, .least = 8, .most = 4096,         \
-     .open = open_cell, .run = RUN, .close = close_cell}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = OURS, .pattern = READING, .least = 8, .most = 4096,      \
+        .open = open_cell, .run = RUN, .close = close_cell                                         \
+    }
 
 const struct contestant cell_alone = CELL("cell, nobody writes", "spg_cell_read", run_alone);
-const struct contestant cell_disturbed =
-    CELL("cell, a writer writes", "spg_cell_read; the writer pauses never", run_disturbed);
+const struct contestant cell_disturbed = CELL(
+    "cell, a writer writes", "spg_cell_read; the writer pauses never", run_disturbed);

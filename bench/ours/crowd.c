@@ -34,9 +34,11 @@ static void run_publishers(struct contest *contest, int role) {
 }
 
 #define PUBLISHERS(NAME, WRITERS)                                                                  \
-    {.name = NAME, .how = "topic for 16 publishers, nobody reads", .side = OURS,                   \
-     .pattern = CLAIMING, .least = 8, .most = 48, .roles = WRITERS, .open = open_one_of_many,      \
-     .run = run_publishers, .close = close_publisher}
+    {                                                                                              \
+        .name = NAME, .how = "topic for 16 publishers, nobody reads", .side = OURS,                \
+        .pattern = CLAIMING, .least = 8, .most = 48, .roles = WRITERS, .open = open_one_of_many,   \
+        .run = run_publishers, .close = close_publisher                                            \
+    }
 
 const struct contestant topic_two_publishers = PUBLISHERS("topic, two publishers", 2);
 const struct contestant topic_four_publishers = PUBLISHERS("topic, four publishers", 4);
@@ -79,7 +81,12 @@ static void run_fan(struct contest *contest, int role) {
     }
 }
 
-const struct contestant topic_fan_out = {
-    .name = "topic", .how = "48 bytes; subscribers may lose and do not look", .side = OURS,
-    .pattern = FAN_OUT, .least = 1, .most = FAN_MOST, .open = open_fan, .run = run_fan,
-    .close = close_fan};
+const struct contestant topic_fan_out = {.name = "topic",
+                                         .how = "48 bytes; subscribers may lose and do not look",
+                                         .side = OURS,
+                                         .pattern = FAN_OUT,
+                                         .least = 1,
+                                         .most = FAN_MOST,
+                                         .open = open_fan,
+                                         .run = run_fan,
+                                         .close = close_fan};

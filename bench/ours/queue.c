@@ -85,12 +85,14 @@ static void run_way(struct contest *contest, int role) {
 }
 
 #define QUEUE(NAME, HOW, PATTERN, OPEN, RUN)                                                       \
-    {.name = NAME, .how = HOW, .side = OURS, .pattern = PATTERN, .least = 8, .most = 65536,        \
-     .open = OPEN, .run = RUN, .close = close_pair}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = OURS, .pattern = PATTERN, .least = 8, .most = 65536,     \
+        .open = OPEN, .run = RUN, .close = close_pair                                              \
+    }
 
-const struct contestant queue_polling =
-    QUEUE("queue", "two queues, looking all the time", ROUND_TRIP, open_two, run_trip);
-const struct contestant queue_asleep =
-    QUEUE("queue, waiting", "two queues, pop(SPG_FOREVER)", WAKING, open_two, run_waiting);
-const struct contestant queue_one_way =
-    QUEUE("queue", "one pushes, one pops and is done with each", ONE_WAY, open_one, run_way);
+const struct contestant queue_polling = QUEUE("queue", "two queues, looking all the time",
+                                              ROUND_TRIP, open_two, run_trip);
+const struct contestant queue_asleep = QUEUE("queue, waiting", "two queues, pop(SPG_FOREVER)",
+                                             WAKING, open_two, run_waiting);
+const struct contestant queue_one_way = QUEUE("queue", "one pushes, one pops and is done with each",
+                                              ONE_WAY, open_one, run_way);

@@ -85,12 +85,14 @@ static void run_waiting(struct contest *contest, int role) {
 }
 
 #define SERVICE(NAME, HOW, PATTERN, RUN)                                                           \
-    {.name = NAME, .how = HOW, .side = OURS, .pattern = PATTERN, .least = 8, .most = 65536,        \
-     .open = open_end, .run = RUN, .close = close_end}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = OURS, .pattern = PATTERN, .least = 8, .most = 65536,     \
+        .open = open_end, .run = RUN, .close = close_end                                           \
+    }
 
-const struct contestant service_polling =
-    SERVICE("service", "send, receive, reply; looking all the time", ROUND_TRIP, run_polling);
-const struct contestant service_waiting =
-    SERVICE("service, waiting", "receive(SPG_FOREVER)", WAITING, run_waiting);
-const struct contestant service_asleep =
-    SERVICE("service, waiting", "receive(SPG_FOREVER)", WAKING, run_waiting);
+const struct contestant service_polling = SERVICE(
+    "service", "send, receive, reply; looking all the time", ROUND_TRIP, run_polling);
+const struct contestant service_waiting = SERVICE("service, waiting", "receive(SPG_FOREVER)",
+                                                  WAITING, run_waiting);
+const struct contestant service_asleep = SERVICE("service, waiting", "receive(SPG_FOREVER)", WAKING,
+                                                 run_waiting);

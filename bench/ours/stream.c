@@ -79,9 +79,11 @@ static void run_in_place(struct contest *contest, int role) {
 }
 
 #define STREAM(NAME, HOW, RUN)                                                                     \
-    {.name = NAME, .how = HOW, .side = OURS, .pattern = BYTES, .least = 8, .most = CAPACITY / 4,   \
-     .open = open_stream, .run = RUN, .close = close_stream}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = OURS, .pattern = BYTES, .least = 8,                      \
+        .most = CAPACITY / 4, .open = open_stream, .run = RUN, .close = close_stream               \
+    }
 
 const struct contestant stream_bytes = STREAM("stream", "256 KiB, write and read", run);
-const struct contestant stream_in_place =
-    STREAM("stream, in place", "256 KiB, reserve, commit, peek, consume", run_in_place);
+const struct contestant stream_in_place = STREAM(
+    "stream, in place", "256 KiB, reserve, commit, peek, consume", run_in_place);

@@ -223,32 +223,36 @@ static void run_way_untouched(struct contest *contest, int role) {
 /* ------------------------------------------------------------------------------------------------ */
 
 #define TOPIC(NAME, HOW, PATTERN, LEAST, MOST, OPEN, RUN)                                          \
-    {.name = NAME, .how = HOW, .side = OURS, .pattern = PATTERN, .least = LEAST, .most = MOST,     \
-     .open = OPEN, .run = RUN, .close = close_talk}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = OURS, .pattern = PATTERN, .least = LEAST, .most = MOST,  \
+        .open = OPEN, .run = RUN, .close = close_talk                                              \
+    }
 
-const struct contestant topic_polling = TOPIC("topic", "one publisher each way, looking all the time",
+const struct contestant topic_polling = TOPIC("topic",
+                                              "one publisher each way, looking all the time",
                                               ROUND_TRIP, 8, SIZE_MAX, open_trip, run_polling);
-const struct contestant topic_waiting = TOPIC(
-    "topic, waiting", "receive(SPG_FOREVER)", WAITING, 8, SIZE_MAX, open_trip, run_waiting);
-const struct contestant topic_spinning = TOPIC(
-    "topic, waiting", "receive(SPG_FOREVER)", ROUND_TRIP, 8, 64, open_trip, run_waiting);
-const struct contestant topic_asleep = TOPIC(
-    "topic, waiting", "receive(SPG_FOREVER)", WAKING, 8, SIZE_MAX, open_trip, run_waiting);
-const struct contestant topic_poll = TOPIC("topic, descriptor", "poll, receive(SPG_NOWAIT)", WAITING,
-                                           8, SIZE_MAX, open_trip_by_descriptor, run_by_descriptor);
-const struct contestant topic_poll_asleep =
-    TOPIC("topic, descriptor", "poll, receive(SPG_NOWAIT)", WAKING, 8, SIZE_MAX,
-          open_trip_by_descriptor, run_by_descriptor);
+const struct contestant topic_waiting = TOPIC("topic, waiting", "receive(SPG_FOREVER)", WAITING, 8,
+                                              SIZE_MAX, open_trip, run_waiting);
+const struct contestant topic_spinning = TOPIC("topic, waiting", "receive(SPG_FOREVER)", ROUND_TRIP,
+                                               8, 64, open_trip, run_waiting);
+const struct contestant topic_asleep = TOPIC("topic, waiting", "receive(SPG_FOREVER)", WAKING, 8,
+                                             SIZE_MAX, open_trip, run_waiting);
+const struct contestant topic_poll = TOPIC("topic, descriptor", "poll, receive(SPG_NOWAIT)",
+                                           WAITING, 8, SIZE_MAX, open_trip_by_descriptor,
+                                           run_by_descriptor);
+const struct contestant topic_poll_asleep = TOPIC("topic, descriptor", "poll, receive(SPG_NOWAIT)",
+                                                  WAKING, 8, SIZE_MAX, open_trip_by_descriptor,
+                                                  run_by_descriptor);
 const struct contestant topic_hand_off = TOPIC("topic", "loan, 8 bytes touched, publish", HAND_OFF,
                                                1024, SIZE_MAX, open_trip, run_untouched);
 const struct contestant topic_one_way = TOPIC("topic", "one publisher, must not lose", ONE_WAY, 8,
                                               SIZE_MAX, open_way_1, run_way);
-const struct contestant topic_one_way_16 =
-    TOPIC("topic for 16 publishers", "one of 16 publishes, must not lose", ONE_WAY, 8, SIZE_MAX,
-          open_way_16, run_way);
-const struct contestant topic_in_slots =
-    TOPIC("topic, in slots", "copied into large slots, one publisher, must not lose", ONE_WAY, 113,
-          4080, open_way_in_slots, run_way_in_slots);
-const struct contestant topic_hand_over =
-    TOPIC("topic", "loan, 8 bytes touched, publish; must not lose", HAND_OVER, 1024, SIZE_MAX,
-          open_way_1, run_way_untouched);
+const struct contestant topic_one_way_16 = TOPIC("topic for 16 publishers",
+                                                 "one of 16 publishes, must not lose", ONE_WAY, 8,
+                                                 SIZE_MAX, open_way_16, run_way);
+const struct contestant topic_in_slots = TOPIC(
+    "topic, in slots", "copied into large slots, one publisher, must not lose", ONE_WAY, 113, 4080,
+    open_way_in_slots, run_way_in_slots);
+const struct contestant topic_hand_over = TOPIC(
+    "topic", "loan, 8 bytes touched, publish; must not lose", HAND_OVER, 1024, SIZE_MAX, open_way_1,
+    run_way_untouched);

@@ -7,8 +7,10 @@
 
 /* What a transport of this name does in each pattern. */
 #define COPYING(NAME, HOW, PATTERN, LEAST, MOST, PREPARE, OPEN, RUN, CLOSE, CLEAN)                 \
-    {.name = NAME, .how = HOW, .side = PEER, .pattern = PATTERN, .least = LEAST, .most = MOST,     \
-     .prepare = PREPARE, .open = OPEN, .run = RUN, .close = CLOSE, .clean = CLEAN}
+    {                                                                                              \
+        .name = NAME, .how = HOW, .side = PEER, .pattern = PATTERN, .least = LEAST, .most = MOST,  \
+        .prepare = PREPARE, .open = OPEN, .run = RUN, .close = CLOSE, .clean = CLEAN               \
+    }
 
 /* Defines run functions over a put and a get. */
 #define COPYING_RUNS(PUT, GET)                                                                     \

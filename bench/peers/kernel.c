@@ -63,8 +63,7 @@ static void make_seqpackets(struct contest *contest) {
 }
 
 static void make_tcp(struct contest *contest) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int listener = (int)must_do(socket(AF_INET, SOCK_STREAM, 0));
     must_do(bind(listener, (struct sockaddr *)&address, length));

@@ -19,8 +19,7 @@ struct ends {
 };
 
 static int free_port(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int file = (int)must_do(socket(AF_INET, SOCK_STREAM, 0));
     must_do(bind(file, (struct sockaddr *)&address, length));

@@ -21,7 +21,7 @@
  * line travels.
  *
  * `head`: nothing is offered at positions before it. A taker raises it over what it saw taken or
- * free, never over FILLING or RETURNING. Offering a taken job again is in three steps: RETURNING;
+ * free, never over FILLING or RETURNING; it does so at its next take, when the maker is not waiting. Offering a taken job again is in three steps: RETURNING;
  * then `head` is lowered to it and its version changed, so that a taker that looked before cannot
  * raise it any more; then OFFERED. So a job that is offered is found, also while who returns it is
  * stopped. A taker that sees one offered behind a FILLING looks at that once more: the same maker
@@ -103,8 +103,12 @@ static int claim_entry(struct spg__jobs *jobs, uint64_t position, uint64_t state
     /* pairs: jobs.state */
     if (!spg__cas_acq_rel_64(&spg__jobs_entry(jobs, position)->state, &state, *claimed))
         return RETRY;
-    help_tail(jobs, position & jobs->positions);
     return 0;
+}
+
+/* Not before the commit: until then every moment counts, since takers look at the entry. */
+void spg__jobs_claimed(struct spg__jobs *jobs, uint32_t entry, uint64_t state) {
+    help_tail(jobs, spg__jobs_position(jobs, state, entry));
 }
 
 static int claim_after(struct spg__jobs *jobs, uint64_t tail, uint32_t *entry, uint64_t *claimed) {
@@ -208,7 +212,8 @@ static int take_at(struct spg__jobs *jobs, uint64_t head, uint64_t filling, uint
     uint64_t state = look(jobs, at);
     bool is_offered = ahead(jobs, state, at) == 0 && spg__job_phase(state) == SPG__JOB_OFFERED;
     if (!is_offered || !try_take(jobs, hand, at, &state)) return RETRY;
-    raise_head(jobs, head, filling <= at ? filling : at + 1);
+    jobs->seen_head = head;
+    jobs->next_head = filling <= at ? filling : at + 1;
     return 0;
 }
 
@@ -238,6 +243,10 @@ static int take_after(struct spg__jobs *jobs, uint64_t head, struct spg__hand *h
 
 static int take(struct spg__jobs *jobs, struct spg__hand *hand) {
     int exhausted = 0;
+    if (hand && jobs->next_head) {
+        raise_head(jobs, jobs->seen_head, jobs->next_head);
+        jobs->next_head = 0;
+    }
     for (int i = 0; i < ROUNDS_MAX && exhausted < EXHAUSTED_MAX; i++) {
         uint64_t head = spg__load_acquire_64(&jobs->shared->head); /* pairs: jobs.head */
         int result = take_after(jobs, head, hand);
@@ -336,7 +345,7 @@ int spg__jobs_insist(struct spg__jobs *jobs, spg__jobs_attempt *attempt, void *c
         int result = attempt(jobs, context);
         if (result != SPG_EAGAIN) return result;
         if (spg__wait_spins(wait)) continue;
-        spg__jobs_look_after(jobs, wait->timeout != 0);
+        spg__jobs_look_after(jobs, true);
         uint32_t turn = 0;
         if (wait->timeout != 0) {
             turn = spg__turn_announce(room);

@@ -170,6 +170,7 @@ struct spg__jobs {
     struct spg__hand *hands;
     uint32_t *free_hands;
     uint32_t free_hand_count;
+    uint64_t seen_head, next_head; /* what the next take raises first; not 0 */
     uint32_t idle;  /* looks that found nothing since the last that did */
     int64_t looked; /* when we last looked who died */
     uint64_t serial;
@@ -210,6 +211,9 @@ static inline uint32_t spg__tag_entry(uint64_t tag) {
 
 /* Claims the next entry, to be filled by us. SPG_EAGAIN, SPG_ECORRUPT. */
 int spg__jobs_claim(struct spg__jobs *jobs, uint32_t *entry, uint64_t *state);
+
+/* After the commit: helps the tail over it. */
+void spg__jobs_claimed(struct spg__jobs *jobs, uint32_t entry, uint64_t state);
 
 /* Takes the first job offered, into `hand`. SPG_EAGAIN, SPG_ECORRUPT. */
 int spg__jobs_take(struct spg__jobs *jobs, struct spg__hand *hand);

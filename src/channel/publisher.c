@@ -443,7 +443,7 @@ static int take_row(spg_publisher *publisher) {
         spg__store_relaxed_64(&row->published, 0);            /* relaxed: for people */
         /* relaxed: for people */
         spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime());
-        uint64_t owner = topic->channel.node->number << SPG__ROW_SHIFT;
+        uint64_t owner = topic->channel.node->number << SPG__TOPIC_ROW_SHIFT;
         spg__store_seq_cst_64(&row->owner, owner); /* pairs: topic.owner */
         publisher->row = row;
         publisher->row_index = i;

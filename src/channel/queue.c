@@ -127,6 +127,7 @@ static int offer(struct spg__jobs *jobs, const struct spg__payload *payload,
     uint32_t what = spg__job_what(SPG__JOB_OFFERED, 0, jobs->member);
     if (!spg__jobs_commit(jobs, claim.entry, &claim.state, meta, payload, what))
         return SPG_ECORRUPT;
+    spg__jobs_claimed(jobs, claim.entry, claim.state);
     spg__alarm_sound(&jobs->offers);
     count(&jobs->row->made);
     return 0;

@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "channel/service.h"
 
+/* So often a client that polls fetches the line for its release along with the response. Then the
+ * server seems to need it longer, and the client leaves it there. */
+enum { EAGER = 256 };
+
 struct spg_client {
     struct spg__jobs jobs;    /* first */
     struct spg__hand *wanted; /* what call waits for; NULL: whatever is there */
@@ -35,8 +39,9 @@ static void take_out(spg_client *client, const struct spg__hand *hand) {
 }
 
 static bool is_answered(spg_client *client, struct spg__hand *hand) {
-    /* pairs: jobs.state */
-    hand->state = spg__load_acquire_64(&spg__jobs_entry(&client->jobs, hand->entry)->state);
+    struct spg__job_shared *job = spg__jobs_entry(&client->jobs, hand->entry);
+    if (client->jobs.idle < EAGER) spg__fetch_to_write(job);
+    hand->state = spg__load_acquire_64(&job->state); /* pairs: jobs.state */
     uint32_t phase = spg__job_phase(hand->state);
     return phase == SPG__JOB_ANSWERED || phase == SPG__JOB_BROKEN;
 }
@@ -163,6 +168,7 @@ static int offer(spg_client *client, struct spg__hand *hand, const struct spg__p
     uint32_t what = spg__job_what(SPG__JOB_OFFERED, 0, jobs->member);
     if (!spg__jobs_commit(jobs, hand->entry, &hand->state, half, payload, what))
         return SPG_ECORRUPT;
+    spg__jobs_claimed(jobs, hand->entry, hand->state);
     spg__alarm_sound(&jobs->offers);
     spg__jobs_count(&jobs->row->made);
     return 0;
@@ -236,6 +242,7 @@ static int await(spg_client *client, struct spg__hand **hand, struct spg__wait *
         int result;
         if (client->on_the_way == 0) return SPG_ENOENT;
         if (wait->timeout == 0) {
+            spg__pause(); /* who polls in a loop leaves the line to the server for a moment */
             if (spg__jobs_look_after(jobs, jobs->waitable.bell_id != 0)) continue;
             if (!spg__waitable_arm(&jobs->waitable)) return SPG_EAGAIN;
             continue;

@@ -40,12 +40,10 @@ struct spg_subscriber {
     uint64_t position;                  /* the sequence we read next */
     uint64_t joined;                    /* below it others may not have seen us when they looked */
     uint64_t cursor;                    /* as in our row */
-    uint64_t voids;                     /* below our position */
+    struct spg__voids voids;            /* below our position */
     uint64_t lost;                      /* since the last message received */
     uint64_t received;
     uint64_t lost_ever;
-    uint64_t settles;     /* at this position no claim below where we began is open; 0: it is past */
-    uint64_t began_voids; /* below where we began, when we did */
     uint32_t claims_seen; /* how often in a row our next slot was a claim */
     int64_t claim_looked; /* when we last asked whether its publisher lives */
     uint32_t out;         /* tickets that are not free */
@@ -89,26 +87,11 @@ static bool is_ready(struct spg_waitable *waitable) {
     return true;
 }
 
-/* What was claimed below where we began, and has become void since, is below our position too. */
-static void settle_voids(spg_subscriber *subscriber) {
-    if (subscriber->settles == 0) return;
-    uint64_t began = subscriber->settles - subscriber->topic.shape.slots;
-    uint64_t below = spg__topic_voids_below(&subscriber->topic, began);
-    subscriber->voids += below - subscriber->began_voids;
-    subscriber->settles = 0;
-}
-
-static void begin_voids(spg_subscriber *subscriber) {
-    uint64_t began = subscriber->position;
-    subscriber->began_voids = spg__topic_voids_below(&subscriber->topic, began);
-    subscriber->voids = subscriber->began_voids;
-    subscriber->settles = began + subscriber->topic.shape.slots;
-}
-
 static void step(spg_subscriber *subscriber) {
     subscriber->position++;
     subscriber->claims_seen = 0;
-    if (subscriber->position == subscriber->settles) settle_voids(subscriber);
+    if (subscriber->position == subscriber->voids.settles)
+        spg__topic_voids_settle(&subscriber->topic, &subscriber->voids);
 }
 
 /* ---- the cursor ------------------------------------------------------------------------------ */
@@ -181,13 +164,13 @@ static uint64_t target_after(const spg_subscriber *subscriber, uint64_t found) {
 static int skip(spg_subscriber *subscriber, uint64_t found) {
     if (found < subscriber->position + subscriber->topic.shape.slots) return SPG_ECORRUPT;
     if (subscriber->must_not_lose) return SPG_ECORRUPT;
-    settle_voids(subscriber);
+    spg__topic_voids_settle(&subscriber->topic, &subscriber->voids);
     uint64_t target = target_after(subscriber, found);
     uint64_t voids = spg__topic_voids_below(&subscriber->topic, target);
     uint64_t skipped = target - subscriber->position;
-    uint64_t voided = voids - subscriber->voids;
+    uint64_t voided = voids - subscriber->voids.below;
     count_lost(subscriber, voided < skipped ? skipped - voided : 0);
-    subscriber->voids = voids;
+    subscriber->voids.below = voids;
     subscriber->position = target;
     subscriber->claims_seen = 0;
     return 0;
@@ -299,7 +282,7 @@ static int take_slot(spg_subscriber *subscriber, const struct spg__slot_shared *
                      uint64_t state, uint32_t index, spg_message *message) {
     switch (spg__slot_phase(state)) {
     case SPG__SLOT_VOID:
-        subscriber->voids++;
+        subscriber->voids.below++;
         step(subscriber);
         return AGAIN;
     case SPG__SLOT_DROPPED:
@@ -433,7 +416,7 @@ static void close_gate(spg_subscriber *subscriber, uint32_t index) {
 static void begin(spg_subscriber *subscriber, uint32_t index, uint32_t history) {
     struct spg__topic *topic = &subscriber->topic;
     struct spg__subscriber_shared *row = subscriber->row;
-    uint64_t owner = topic->channel.node->number << SPG__ROW_SHIFT;
+    uint64_t owner = topic->channel.node->number << SPG__TOPIC_ROW_SHIFT;
     subscriber->position = begin_at(topic, history);
     spg__store_seq_cst_64(&row->cursor, subscriber->position); /* pairs: topic.cursor */
     spg__store_seq_cst_64(&row->owner, owner);                 /* pairs: topic.owner, topic.gates */
@@ -441,7 +424,7 @@ static void begin(spg_subscriber *subscriber, uint32_t index, uint32_t history) 
     subscriber->joined = spg__topic_head(topic);
     subscriber->cursor = subscriber->position;
     spg__store_seq_cst_64(&row->cursor, subscriber->position); /* pairs: topic.cursor */
-    begin_voids(subscriber);
+    spg__topic_voids_begin(topic, &subscriber->voids, subscriber->position);
 }
 
 /* Under the domain's lock. */
@@ -490,7 +473,7 @@ static int look_once(spg_subscriber *subscriber, const spg_subscriber_options *o
     if (result < 0) return result;
     subscriber->position = begin_at(topic, options->history);
     subscriber->joined = spg__topic_head(topic);
-    begin_voids(subscriber);
+    spg__topic_voids_begin(topic, &subscriber->voids, subscriber->position);
     return 0;
 }
 
@@ -513,7 +496,7 @@ static int find(spg_subscriber *subscriber, spg_node *node, const char *name,
     int result = spg__channel_file_name(channel->file_name, name, &spg__kind_of_topic);
     if (result == 0) result = spg__self_incarnate();
     if (result == 0)
-        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_LOOK);
+        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_PLAIN);
     if (result < 0) return result;
     subscriber->is_looking = true;
     channel->kind = &spg__kind_of_topic;
@@ -534,23 +517,6 @@ static int prepare(spg_subscriber *subscriber) {
 
 /* ---- coming and going ------------------------------------------------------------------------ */
 
-static int read_options(spg_subscriber_options *options, const spg_subscriber_options *given,
-                        const spg_node *node) {
-    *options = (spg_subscriber_options)SPG_SUBSCRIBER_OPTIONS;
-    if (given) {
-        int result = spg__check_struct_size(given->struct_size, sizeof *given,
-                                            "spg_subscriber_options", "SPG_SUBSCRIBER_OPTIONS");
-        if (result < 0) return result;
-        *options = *given;
-    }
-    if (options->policy > SPG_MUST_NOT_LOSE || !spg__timeout_is_valid(options->timeout))
-        return spg__fail(SPG_EINVAL, "spg_subscriber_options: policy or timeout cannot be");
-    if (options->read_only && (options->policy == SPG_MUST_NOT_LOSE || node))
-        return spg__fail(SPG_EINVAL,
-                         "spg_subscriber_options: who only reads has no node, and may lose");
-    return 0;
-}
-
 static void discard(spg_subscriber *subscriber) {
     uint32_t tickets = subscriber->tickets ? subscriber->topic.shape.holds : 0;
     for (uint32_t i = 0; i < tickets; i++) free(subscriber->tickets[i].bulk);
@@ -565,7 +531,7 @@ int spg_subscriber_open(spg_subscriber **out, spg_node *node, const char *name,
                         const spg_subscriber_options *given) {
     spg_subscriber_options options;
     if (!out) return spg__fail(SPG_EINVAL, "spg_subscriber_open: out is NULL");
-    int result = read_options(&options, given, node);
+    int result = spg__topic_read_reader_options(&options, given, node);
     if (result < 0) return result;
     spg_subscriber *subscriber = calloc(1, sizeof *subscriber);
     if (!subscriber) return spg__fail(SPG_ENOMEM, "no memory for a subscriber's handle");

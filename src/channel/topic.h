@@ -54,8 +54,8 @@ enum {
     SPG__TOPIC_LOANS = 24,
     SPG__TOPIC_VOIDS = 64,
     SPG__TOPIC_GATES = SPG_TOPIC_SUBSCRIBERS_MAX / 64,
-    SPG__ROW_LEFT = 1,
-    SPG__ROW_SHIFT = 4
+    SPG__TOPIC_LEFT = 1,
+    SPG__TOPIC_ROW_SHIFT = 4
 };
 
 #define SPG__SEQUENCE_END (UINT64_C(1) << 54)
@@ -114,6 +114,7 @@ _Static_assert(offsetof(struct spg__topic_shared, guard) == 640, "layout of the 
 _Static_assert(offsetof(struct spg__topic_shared, gates) == 768, "layout of the topic");
 _Static_assert(offsetof(struct spg__topic_shared, voids) == 1024, "layout of the topic");
 _Static_assert(offsetof(struct spg__topic_shared, type) == 2048, "layout of the topic");
+_Static_assert(sizeof(struct spg__topic_shared) == 2112, "layout of the topic");
 
 struct spg__slot_shared {
     spg__word64 state;
@@ -198,6 +199,8 @@ static inline struct spg__subscriber_shared *spg__topic_subscriber(const struct 
 /* ---- topic_open.c -------------------------------------------------------------------------- */
 
 int spg__topic_read_options(spg_topic_options *options, const spg_topic_options *given);
+int spg__topic_read_reader_options(spg_subscriber_options *options,
+                                   const spg_subscriber_options *given, const spg_node *node);
 /* Under the domain's lock; `options` NULL: SPG_ENOENT if it is not there. */
 int spg__topic_attach(struct spg__topic *topic, const spg_topic_options *options);
 void spg__topic_detach(struct spg__topic *topic);
@@ -228,6 +231,17 @@ void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner);
 
 /* How many voided sequences are below `sequence`? Exact as long as at most 63 above it are void. */
 uint64_t spg__topic_voids_below(const struct spg__topic *topic, uint64_t sequence);
+
+/* A reader's account of the voids below its position. A claim that was open below where it began may
+ * become void later: this is made up for once none of those can be open any more. */
+struct spg__voids {
+    uint64_t below;
+    uint64_t began_below; /* below where it began, when it did */
+    uint64_t settles;     /* at this position none is open; 0: that is past */
+};
+void spg__topic_voids_begin(const struct spg__topic *topic, struct spg__voids *voids,
+                            uint64_t position);
+void spg__topic_voids_settle(const struct spg__topic *topic, struct spg__voids *voids);
 
 /* ---- topic_chunks.c: published chunks and who may hold them -------------------------------- */
 

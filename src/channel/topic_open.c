@@ -116,6 +116,23 @@ int spg__topic_read_options(spg_topic_options *options, const spg_topic_options 
     return result < 0 ? result : check_options(options);
 }
 
+int spg__topic_read_reader_options(spg_subscriber_options *options,
+                                   const spg_subscriber_options *given, const spg_node *node) {
+    *options = (spg_subscriber_options)SPG_SUBSCRIBER_OPTIONS;
+    if (given) {
+        int result = spg__check_struct_size(given->struct_size, sizeof *given,
+                                            "spg_subscriber_options", "SPG_SUBSCRIBER_OPTIONS");
+        if (result < 0) return result;
+        *options = *given;
+    }
+    if (options->policy > SPG_MUST_NOT_LOSE || !spg__timeout_is_valid(options->timeout))
+        return spg__fail(SPG_EINVAL, "spg_subscriber_options: policy or timeout cannot be");
+    if (options->read_only && (options->policy == SPG_MUST_NOT_LOSE || node))
+        return spg__fail(SPG_EINVAL,
+                         "spg_subscriber_options: who only reads has no node, and may lose");
+    return 0;
+}
+
 static int write_geometry(struct spg__channel_head *head, const spg_topic_options *options) {
     struct spg__topic_shape shape;
     uint32_t slots = power_of_two(options->slots);

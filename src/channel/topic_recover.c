@@ -16,8 +16,8 @@
 
 bool spg__topic_is_gone(const struct spg__topic *topic, uint64_t owner) {
     if (owner == 0) return false;
-    if (owner & SPG__ROW_LEFT) return true;
-    return !spg__domain_alive(topic->channel.domain, owner >> SPG__ROW_SHIFT);
+    if (owner & SPG__TOPIC_LEFT) return true;
+    return !spg__domain_alive(topic->channel.domain, owner >> SPG__TOPIC_ROW_SHIFT);
 }
 
 /* ---- voids ----------------------------------------------------------------------------------- */
@@ -59,6 +59,20 @@ uint64_t spg__topic_voids_below(const struct spg__topic *topic, uint64_t sequenc
         /* pairs: topic.voids */
         if (spg__load_acquire_64(&topic->shared->voids) == count) return count - above;
     }
+}
+
+void spg__topic_voids_begin(const struct spg__topic *topic, struct spg__voids *voids,
+                            uint64_t position) {
+    voids->began_below = spg__topic_voids_below(topic, position);
+    voids->below = voids->began_below;
+    voids->settles = position + topic->shape.slots;
+}
+
+void spg__topic_voids_settle(const struct spg__topic *topic, struct spg__voids *voids) {
+    if (voids->settles == 0) return;
+    uint64_t began = voids->settles - topic->shape.slots;
+    voids->below += spg__topic_voids_below(topic, began) - voids->began_below;
+    voids->settles = 0;
 }
 
 /* ---- publishers ------------------------------------------------------------------------------ */
@@ -180,7 +194,7 @@ uint32_t spg__topic_living(const struct spg__topic *topic) {
 void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner) {
     struct spg__domain_lock lock;
     uint64_t word = spg__load_relaxed_64(owner);        /* relaxed: our own row */
-    spg__store_release_64(owner, word | SPG__ROW_LEFT); /* pairs: topic.owner */
+    spg__store_release_64(owner, word | SPG__TOPIC_LEFT); /* pairs: topic.owner */
     if (spg__domain_lock(topic->channel.domain, &lock) < 0) return;
     spg__topic_recover(topic);
     if (!(topic->shape.flags & SPG__TOPIC_KEEP) && spg__topic_living(topic) == 0) {

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 
-static const struct spg__look_kind *const kinds[] = {&spg__look_stream, &spg__look_topic,
-                                                     &spg__look_cell};
+static const struct spg__look_kind *const kinds[] = {
+    &spg__look_stream, &spg__look_topic, &spg__look_cell, &spg__look_queue, &spg__look_service};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- names ----------------------------------------------------------------------------------- */

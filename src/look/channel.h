@@ -5,6 +5,7 @@
 #ifndef SPG_LOOK_CHANNEL_H
 #define SPG_LOOK_CHANNEL_H
 
+#include "channel/jobs.h"
 #include "channel/topic.h"
 #include "look/look.h"
 
@@ -14,6 +15,7 @@ struct spg__looked {
     union {
         struct spg__channel channel;
         struct spg__topic topic;
+        struct spg__jobs jobs;
     } as;
     const struct spg__look_kind *kind;
     char name[SPG__CHANNEL_FILE_BYTES]; /* with its kind: "topic:video/left" */
@@ -37,6 +39,8 @@ struct spg__look_kind {
 extern const struct spg__look_kind spg__look_stream;
 extern const struct spg__look_kind spg__look_topic;
 extern const struct spg__look_kind spg__look_cell;
+extern const struct spg__look_kind spg__look_queue;
+extern const struct spg__look_kind spg__look_service;
 
 /* The kind that a file's name says, or NULL. */
 const struct spg__look_kind *spg__look_kind_of_file(const char *file_name);

@@ -35,9 +35,9 @@ void run_apart(void (*part)(void), const char *what, const struct scene *scene, 
 
 static void clear_segments(void) {
     char path[300];
-    static const char *const names[] = {"scene.stream", "scene.stream.new", "scene.cell",
-                                        "scene.cell.new"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = {"scene.stream",   "scene.stream.new", "scene.cell",
+                                        "scene.cell.new", "scene.topic",      "scene.topic.new"};
+    for (int i = 0; i < 6; i++) {
         snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
         unlink(path);
     }
@@ -540,6 +540,7 @@ static void survive_reader(void) {
 #include "crash/scenes_wait.h"
 
 #include "crash/scenes_cell.h"
+#include "crash/scenes_topic.h"
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
@@ -592,6 +593,7 @@ const struct scene scenes[] = {
     {"read a dead writer's stream", prepare_dead_writer, read_stream, survive_reader},
     {"collect a dead writer's stream", prepare_dead_writer, collect, survive_stream},
     CELL_SCENES,
+    TOPIC_SCENES,
     WAIT_SCENES,
 };
 const int scene_count = sizeof scenes / sizeof *scenes;

@@ -11,8 +11,13 @@
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+#ifndef TOPIC_NAME
+#    define TOPIC_NAME "test/topic"
+#    define TOPIC_FILE "test%2Ftopic.topic"
+#endif
+
 NEED const char *topic_name(void) {
-    return "test/topic";
+    return TOPIC_NAME;
 }
 
 NEED spg_topic_options small_topic(uint32_t slots, uint64_t budget) {
@@ -128,7 +133,7 @@ struct image {
 
 NEED const char *topic_path(void) {
     static char path[300];
-    snprintf(path, sizeof path, "%s/test%%2Ftopic.topic", getenv("SAMEPAGE_DOMAIN"));
+    snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), TOPIC_FILE);
     return path;
 }
 
