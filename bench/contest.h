@@ -27,7 +27,7 @@
 
 enum { ROLES_MAX = 8, ROUNDS_MAX = 64, CONTESTS_MAX = 40, CLASSES = 2 };
 enum distance { NEAR = 0, FAR = 1, MIXED = 2 };
-enum side { LIMIT, OURS, PEER };
+enum party { LIMIT, OURS, PEER };
 
 enum pattern {
     ROUND_TRIP, /* there and back, both look all the time */
@@ -62,7 +62,7 @@ typedef void role_work(struct contest *contest, int role);
 struct contestant {
     const char *name;
     const char *how; /* how it was set up */
-    enum side side;
+    enum party side;
     enum pattern pattern;
     size_t least, most; /* payloads it does */
     int roles;          /* 0: two */

@@ -122,7 +122,7 @@ static const char *verdict(bool reached) {
 }
 
 static void print_goal(FILE *file, const struct goal *goal) {
-    char size[32];
+    char size[SIZE_TEXT];
     describe_size(goal->ours.pattern, goal->ours.size, size);
     for (int i = 0; i < CLASSES; i++) {
         double value = measured(goal, (enum distance)i);
@@ -144,7 +144,7 @@ static void print_value(FILE *file, const struct value *value) {
 
 /* ---- ahead of every peer ----------------------------------------------------------------------- */
 
-static const struct contest *best(const struct row *row, enum side side, enum distance distance) {
+static const struct contest *best(const struct row *row, enum party side, enum distance distance) {
     const struct contest *found = NULL;
     struct figure figure, least = {0};
     for (int i = 0; i < row->count; i++) {

@@ -9,7 +9,7 @@
 #include "locks/locks.h"
 #include "results.h"
 
-static const char *side_name(enum side side) {
+static const char *side_name(enum party side) {
     return side == LIMIT ? "limit" : side == OURS ? "samepage" : "peer";
 }
 

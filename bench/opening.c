@@ -200,19 +200,19 @@ static void measure_library(void) {
 }
 
 static void measure_memcpy(void) {
-    enum { BYTES = 4 << 20 };
-    char *from = malloc(BYTES), *to = malloc(BYTES);
+    enum { COPIED = 4 << 20 };
+    char *from = malloc(COPIED), *to = malloc(COPIED);
     double took[TURNS];
     must(!from || !to);
-    memset(from, 1, BYTES);
+    memset(from, 1, COPIED);
     for (int i = 0; i < TURNS; i++) {
         double begin = nanoseconds();
-        memcpy(to, from, BYTES);
+        memcpy(to, from, COPIED);
         __asm__ volatile("" : : "r"(to) : "memory");
         took[i] = nanoseconds() - begin;
     }
     note_value(&(struct value){
-        .what = "bare memcpy of 4 MiB", .unit = "GB/s", .ours = BYTES / (median_of(took) * 1e3)});
+        .what = "bare memcpy of 4 MiB", .unit = "GB/s", .ours = COPIED / (median_of(took) * 1e3)});
     free(from);
     free(to);
 }

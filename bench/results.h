@@ -4,7 +4,7 @@
 
 #include "contest.h"
 
-enum { ROWS_MAX = 64, VALUES_MAX = 48 };
+enum { ROWS_MAX = 64, VALUES_MAX = 48, SIZE_TEXT = 48 };
 
 /* Something that is not a contest: a time, a size, a count; beside what it is compared with. */
 struct value {
@@ -29,7 +29,7 @@ void note_value(const struct value *value);
 
 void measure_rows(void);
 const struct contest *find_contest(enum pattern pattern, const char *name, size_t size);
-void describe_size(enum pattern pattern, size_t size, char text[32]);
+void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]);
 
 /* ---- idle.c, opening.c ------------------------------------------------------------------------- */
 

@@ -32,15 +32,16 @@ void note_value(const struct value *value) {
     results.values[results.value_count++] = *value;
 }
 
-void describe_size(enum pattern pattern, size_t size, char text[32]) {
-    if (pattern == FAN_OUT) snprintf(text, 32, "%zu subscriber%s", size, size == 1 ? "" : "s");
-    else if (size >= MI) snprintf(text, 32, "%zu MiB", size / MI);
-    else if (size >= KI) snprintf(text, 32, "%zu KiB", size / KI);
-    else snprintf(text, 32, "%zu B", size);
+void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]) {
+    if (pattern == FAN_OUT)
+        snprintf(text, SIZE_TEXT, "%zu subscriber%s", size, size == 1 ? "" : "s");
+    else if (size >= MI) snprintf(text, SIZE_TEXT, "%zu MiB", size / MI);
+    else if (size >= KI) snprintf(text, SIZE_TEXT, "%zu KiB", size / KI);
+    else snprintf(text, SIZE_TEXT, "%zu B", size);
 }
 
 static void measure(const struct plan *plan, size_t size) {
-    char of[32], *title = malloc(96);
+    char of[SIZE_TEXT], *title = malloc(96);
     must(title == NULL || results.row_count == ROWS_MAX);
     describe_size(plan->pattern, size, of);
     snprintf(title, 96, "%s, %s", plan->title, of);

@@ -55,7 +55,7 @@ static const struct contest *limit_of(const struct row *row) {
     return NULL;
 }
 
-static const char *side_name(enum side side) {
+static const char *side_name(enum party side) {
     return side == LIMIT ? "limit" : side == OURS ? "samepage" : "peer";
 }
 

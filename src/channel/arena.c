@@ -179,7 +179,7 @@ int spg__arena_loan(const struct spg__arena *arena, uint64_t size, uint32_t *chu
     if (units == 0) return SPG_ETOOBIG;
     spg__word64 *loan = find_loan(arena, 0);
     if (!loan) return SPG_EFULL;
-    if (spg__guard_take(arena->guard, arena->channel, GUARD_NS) < 0) return SPG_EAGAIN;
+    if (spg__guard_take(arena->guard, arena->channel, GUARD_NS) < 0) return SPG_ETIMEDOUT;
     uint64_t rover = spg__load_relaxed_64(arena->rover); /* relaxed: under the guard */
     if (rover >= units) rover = 0;
     int result = search(arena, loan, (uint32_t)rover, units, wanted, chunk);

@@ -81,7 +81,8 @@ struct spg__arena {
 };
 
 /* A chunk of at least `size` bytes from what is free, now ours. 0, SPG_EAGAIN (none is free, or not
- * in one piece), SPG_ETOOBIG (there never is), SPG_EFULL (all our loans are out), SPG_ECORRUPT. */
+ * in one piece), SPG_ETIMEDOUT (another has the guard, and is slow or stopped), SPG_ETOOBIG (there
+ * never is), SPG_EFULL (all our loans are out), SPG_ECORRUPT. */
 int spg__arena_loan(const struct spg__arena *arena, uint64_t size, uint32_t *chunk);
 
 /* The same of a chunk that is in `state` with `tag`: one that was published and is no more needed.

@@ -21,11 +21,12 @@
  * line travels.
  *
  * `head`: nothing is offered at positions before it. A taker raises it over what it saw taken or
- * free, never over FILLING or RETURNING; it does so at its next take, when the maker is not waiting. Offering a taken job again is in three steps: RETURNING;
- * then `head` is lowered to it and its version changed, so that a taker that looked before cannot
- * raise it any more; then OFFERED. So a job that is offered is found, also while who returns it is
- * stopped. A taker that sees one offered behind a FILLING looks at that once more: the same maker
- * may have committed both in the meantime, and its first one goes first.
+ * free, never over FILLING or RETURNING; it does so at its next take, when nobody waits for it.
+ * Offering a taken job again is in three steps: RETURNING; then `head` is lowered to it and its
+ * version changed, so that a taker that looked before cannot raise it any more; then OFFERED. So a
+ * job that is offered is found, also while who returns it is stopped. A taker that sees one offered
+ * behind a FILLING looks at that once more: the same maker may have committed both in the meantime,
+ * and its first one goes first.
  *
  *   tag          release                    acquire                without it
  *   jobs.state   each step of an entry      each step, and looks   payload or meta of before

@@ -171,8 +171,8 @@ struct spg__jobs {
     uint32_t *free_hands;
     uint32_t free_hand_count;
     uint64_t seen_head, next_head; /* what the next take raises first; not 0 */
-    uint32_t idle;  /* looks that found nothing since the last that did */
-    int64_t looked; /* when we last looked who died */
+    uint32_t idle;                 /* looks that found nothing since the last that did */
+    int64_t looked;                /* when we last looked who died */
     uint64_t serial;
     const char *word; /* for details: "queue" */
 };
@@ -354,7 +354,7 @@ uint32_t spg__jobs_living(const struct spg__jobs *jobs);
 /* All rows of the dead, if that is allowed (see above). For openers, and collectors. */
 void spg__jobs_recover_all(struct spg__jobs *jobs);
 
-/* Nobody lives and nothing of use is in it. Under the domain's lock, after recovering all. */
+/* Nobody lives and nothing of use is in it. Counts if asked under the domain's lock. */
 bool spg__jobs_is_over(const struct spg__jobs *jobs);
 
 /* ---- jobs_facts.c: for who looks ------------------------------------------------------------- */

@@ -17,7 +17,8 @@ struct wanted {
 
 static int attempt_loan(struct spg__jobs *jobs, void *context) {
     struct wanted *wanted = context;
-    return spg__arena_loan(&jobs->arena, wanted->size, &wanted->chunk);
+    int result = spg__arena_loan(&jobs->arena, wanted->size, &wanted->chunk);
+    return result == SPG_ETIMEDOUT ? SPG_EAGAIN : result;
 }
 
 static int loan(struct spg__jobs *jobs, size_t size, uint32_t *chunk, struct spg__wait *wait) {

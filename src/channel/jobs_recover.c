@@ -222,8 +222,11 @@ void spg__jobs_recover_all(struct spg__jobs *jobs) {
 bool spg__jobs_is_over(const struct spg__jobs *jobs) {
     if (spg__jobs_living(jobs) > 0) return false;
     if (jobs->channel.kind == &spg__kind_of_service) return true;
+    bool over = jobs->shape.flags & SPG__JOBS_AT_MOST_ONCE;
     for (uint32_t i = 0; i < jobs->shape.capacity; i++) {
-        if (spg__job_phase(look(jobs, i)) == SPG__JOB_OFFERED) return false;
+        uint32_t phase = spg__job_phase(look(jobs, i));
+        if (phase == SPG__JOB_OFFERED || phase == SPG__JOB_RETURNING) return false;
+        if (phase == SPG__JOB_TAKEN && !over) return false;
     }
     return true;
 }

@@ -74,6 +74,7 @@ static bool extend_limit(spg_publisher *publisher, uint64_t next) {
     uint64_t limit = next + topic->shape.slots / 4;
     spg__store_seq_cst_64(&publisher->row->limit, limit); /* pairs: topic.limit */
     uint64_t bound = spg__topic_gate(topic, next, false) + topic->shape.slots;
+    if (bound < next) bound = next; /* claimed is claimed: who joins must see it */
     if (limit > bound) limit = bound;
     spg__store_seq_cst_64(&publisher->row->limit, limit); /* pairs: topic.limit */
     publisher->limit = limit;
@@ -104,8 +105,7 @@ static void retire_before_claim(spg_publisher *publisher, uint64_t old) {
 
 /* Somebody has claimed `next` already: helps the hint along. */
 static void help(const struct spg__topic *topic, uint64_t next, uint64_t claimed) {
-    /* relaxed: it is a hint; who needs the truth looks at the slots */
-    spg__cas_relaxed_64(&topic->shared->next, &next, claimed + 1);
+    spg__cas_acq_rel_64(&topic->shared->next, &next, claimed + 1); /* pairs: topic.next */
 }
 
 /* Is the slot free to be claimed for `next`? 0, or why not. */
@@ -142,7 +142,7 @@ static bool enter_claim(spg_publisher *publisher, struct spg__slot_shared *slot,
 static int try_claim(spg_publisher *publisher, uint64_t *sequence) {
     const struct spg__topic *topic = &publisher->topic;
     for (;;) {
-        uint64_t next = spg__load_relaxed_64(&topic->shared->next); /* relaxed: a hint */
+        uint64_t next = spg__load_acquire_64(&topic->shared->next); /* pairs: topic.next */
         if (next >= SPG__SEQUENCE_END - 1) return SPG_EFULL;
         struct spg__slot_shared *slot = spg__topic_slot(topic, next);
         uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
@@ -270,7 +270,8 @@ static int try_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
             result = spg__arena_loan(&topic->arena, size, chunk);
         }
     }
-    return result;
+    /* Who cannot get the guard gives nothing up for it. */
+    return result == SPG_ETIMEDOUT ? SPG_EAGAIN : result;
 }
 
 static int find_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk, int64_t timeout) {
@@ -386,6 +387,7 @@ static void commit(spg_publisher *publisher, uint64_t sequence, const struct loa
     if (topic->shape.publishers == 1)
         spg__store_release_64(&topic->shared->next, sequence + 1); /* pairs: topic.next */
     spg__alarm_sound(&topic->news);
+    spg__alarm_sound(&topic->room); /* one who came round the ring may wait for this claim */
     if (chunked) spg__arena_settle(&topic->arena, loan->chunk);
     /* relaxed: for people */
     spg__store_relaxed_64(&publisher->row->published, ++publisher->published);

@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "channel/topic.h"
 
-enum { CLAIMS_SEEN = 64, CLAIM_LOOK_NS = 10 * 1000 * 1000, MADE_NAP_NS = 2 * 1000 * 1000 };
+enum { CLAIMS_SEEN = 64, CLAIM_LOOK_NS = 1000 * 1000, MADE_NAP_NS = 2 * 1000 * 1000 };
 
 struct ticket {
     uint64_t sequence; /* 0: free */
@@ -45,7 +45,7 @@ struct spg_subscriber {
     uint64_t received;
     uint64_t lost_ever;
     uint32_t claims_seen; /* how often in a row our next slot was a claim */
-    int64_t claim_looked; /* when we last asked whether its publisher lives */
+    int64_t claim_looked; /* when it last was */
     uint32_t out;         /* tickets that are not free */
     uint32_t protected_out;
     bool must_not_lose;
@@ -57,17 +57,18 @@ struct spg_subscriber {
 
 /* ---- the next slot --------------------------------------------------------------------------- */
 
-/* A claim that stays: has its publisher died? Asked now and then, since it costs a system call. */
+/* A claim that stays: has its publisher died? Asked now and then, since it costs a system call; at
+ * once if we slept since we last saw a claim. */
 static bool claim_is_dead(spg_subscriber *subscriber, uint64_t state) {
     const struct spg__topic *topic = &subscriber->topic;
-    if (subscriber->claims_seen < CLAIMS_SEEN) {
-        subscriber->claims_seen++;
-        return false;
-    }
     int64_t now = spg__clock_monotonic();
-    if (now - subscriber->claim_looked < CLAIM_LOOK_NS) return false;
+    bool rested = now - subscriber->claim_looked > CLAIM_LOOK_NS;
     subscriber->claim_looked = now;
-    if (!subscriber->row || spg__slot_row(state) >= topic->shape.publishers) return false;
+    if (++subscriber->claims_seen < CLAIMS_SEEN && !rested) return false;
+    subscriber->claims_seen = 0;
+    /* Who may not even open the table of nodes leaves it to the others. */
+    if (topic->channel.domain->number == 0) return false;
+    if (spg__slot_row(state) >= topic->shape.publishers) return false;
     struct spg__publisher_shared *row = spg__topic_publisher(topic, spg__slot_row(state));
     /* pairs: topic.owner */
     return spg__topic_is_gone(topic, spg__load_acquire_64(&row->owner));
@@ -83,7 +84,7 @@ static bool is_ready(struct spg_waitable *waitable) {
         return spg__slot_sequence(state) > subscriber->position;
     if (spg__slot_phase(state) != SPG__SLOT_CLAIMED) return true;
     if (!claim_is_dead(subscriber, state)) return false;
-    subscriber->claim_looked = 0; /* so that receive asks, too */
+    subscriber->claims_seen = CLAIMS_SEEN; /* so that receive asks, too */
     return true;
 }
 
@@ -294,6 +295,15 @@ static int take_slot(spg_subscriber *subscriber, const struct spg__slot_shared *
     }
 }
 
+/* Who only reads cannot void it; but nothing else than void can become of it. */
+static int pass_dead_claim(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
+                           uint64_t state) {
+    if (!still(slot, state)) return AGAIN;
+    subscriber->voids.below++;
+    step(subscriber);
+    return AGAIN;
+}
+
 static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
@@ -306,6 +316,7 @@ static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message
     if (spg__slot_phase(state) != SPG__SLOT_CLAIMED)
         return take_slot(subscriber, slot, state, index, message);
     if (!claim_is_dead(subscriber, state)) return SPG_EAGAIN;
+    if (!subscriber->row) return pass_dead_claim(subscriber, slot, state);
     return spg__topic_recover_unlocked(&subscriber->topic) > 0 ? AGAIN : SPG_EAGAIN;
 }
 
@@ -353,13 +364,23 @@ int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int
     return try_receive(subscriber, index, message);
 }
 
+/* What is released out of order is free for publishers at once: older messages that the cursor
+ * protects become holds, so that it can go on. */
+static void hold_older(spg_subscriber *subscriber, uint64_t sequence) {
+    uint32_t index = 0;
+    while (subscriber->protected_out > 0 && oldest_protected(subscriber, &index) < sequence)
+        hold_oldest(subscriber, index);
+}
+
 static void let_go(spg_subscriber *subscriber, uint32_t index) {
     struct ticket *ticket = &subscriber->tickets[index];
+    uint64_t sequence = ticket->sequence;
     ticket->sequence = 0;
     subscriber->out--;
     if (ticket->is_protected) {
         ticket->is_protected = false;
         subscriber->protected_out--;
+        hold_older(subscriber, sequence);
         move_cursor(subscriber);
         return;
     }
@@ -496,6 +517,8 @@ static int find(spg_subscriber *subscriber, spg_node *node, const char *name,
     int result = spg__channel_file_name(channel->file_name, name, &spg__kind_of_topic);
     if (result == 0) result = spg__self_incarnate();
     if (result == 0)
+        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_LOOK);
+    if (result == SPG_EPERM)
         result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_PLAIN);
     if (result < 0) return result;
     subscriber->is_looking = true;

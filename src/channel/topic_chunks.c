@@ -81,7 +81,9 @@ static void drop(const struct spg__topic *topic, const struct spg__published *pu
         spg__slot_phase(state) == SPG__SLOT_COMMITTED) {
         uint64_t dropped = spg__slot_state(published->sequence, SPG__SLOT_DROPPED,
                                            spg__slot_row(state));
-        spg__cas_seq_cst_64(&slot->state, &state, dropped); /* pairs: topic.drop */
+        /* pairs: topic.drop. If another was first, its drop must come before our look at holds. */
+        if (!spg__cas_seq_cst_64(&slot->state, &state, dropped))
+            (void)spg__load_seq_cst_64(&slot->state); /* pairs: topic.drop */
     }
     spg__arena_change(&topic->arena, published->chunk, SPG__CHUNK_GIVEN,
                       published->sequence & SPG__CHUNK_TAG_MASK, SPG__CHUNK_ORPHAN);

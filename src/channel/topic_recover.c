@@ -171,7 +171,7 @@ bool spg__topic_has_gone(const struct spg__topic *topic) {
 
 uint32_t spg__topic_recover_unlocked(const struct spg__topic *topic) {
     struct spg__domain_lock lock;
-    if (spg__domain_lock(topic->channel.domain, &lock) < 0) return 0;
+    if (spg__domain_try_lock(topic->channel.domain, &lock) < 0) return 0;
     uint32_t recovered = spg__topic_recover(topic);
     spg__domain_unlock(&lock);
     return recovered;

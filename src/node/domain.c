@@ -242,6 +242,14 @@ void spg__domain_locks_drop(void) {
     held_locks = NULL;
 }
 
+int spg__domain_try_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
+    int result = open_lock(domain, lock);
+    if (result < 0) return result;
+    result = spg__lock_try(lock->file, LOCK_OF_NAMES);
+    if (result < 0) spg__held_lock_close(lock);
+    return result;
+}
+
 int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *lock) {
     int result = open_lock(domain, lock);
     if (result < 0) return spg__fail_system(result, "cannot open %s/nodes", domain->path);

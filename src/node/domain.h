@@ -48,6 +48,8 @@ struct spg__domain_lock {
 
 /* Waits up to five seconds: SPG_ETIMEDOUT. */
 int spg__domain_lock(const struct spg__domain *domain, struct spg__domain_lock *lock);
+/* The same without waiting: SPG_EAGAIN. */
+int spg__domain_try_lock(const struct spg__domain *domain, struct spg__domain_lock *lock);
 void spg__domain_unlock(struct spg__domain_lock *lock);
 
 /* For locks of others than the domain: the opening is made by the caller, under the process lock,

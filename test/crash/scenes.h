@@ -36,8 +36,10 @@ void run_apart(void (*part)(void), const char *what, const struct scene *scene, 
 static void clear_segments(void) {
     char path[300];
     static const char *const names[] = {"scene.stream",   "scene.stream.new", "scene.cell",
-                                        "scene.cell.new", "scene.topic",      "scene.topic.new"};
-    for (int i = 0; i < 6; i++) {
+                                        "scene.cell.new", "scene.topic",      "scene.topic.new",
+                                        "scene.queue",    "scene.queue.new",  "scene.service",
+                                        "scene.service.new"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
         unlink(path);
     }
@@ -540,6 +542,7 @@ static void survive_reader(void) {
 #include "crash/scenes_wait.h"
 
 #include "crash/scenes_cell.h"
+#include "crash/scenes_jobs.h"
 #include "crash/scenes_topic.h"
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -593,6 +596,7 @@ const struct scene scenes[] = {
     {"read a dead writer's stream", prepare_dead_writer, read_stream, survive_reader},
     {"collect a dead writer's stream", prepare_dead_writer, collect, survive_stream},
     CELL_SCENES,
+    JOBS_SCENES,
     TOPIC_SCENES,
     WAIT_SCENES,
 };
