@@ -6,8 +6,8 @@
  *
  * Each contest has processes of its own, its roles, pinned to the two processors in turns. They are
  * started once, sleep while others are measured, and keep what they opened. The parent starts a
- * repetition, sleeps until it is done, and is the watchdog: if a role dies or a repetition takes too
- * long, it kills all roles and says so; so the loops that are measured look after nobody.
+ * repetition, sleeps until it is done, and is the watchdog: if a role dies or a repetition takes
+ * too long, it kills all roles and says so; so the loops that are measured look after nobody.
  *
  * Distance. Virtual processors move. Before and after each repetition the first two roles send one
  * line back and forth: below 300 nanoseconds they are near, otherwise far. A repetition counts only
@@ -122,18 +122,18 @@ struct row {
     struct contest *contests;
 };
 
-/* ---- measure.c --------------------------------------------------------------------------------- */
+/* ---- measure.c ------------------------------------------------------------------------------- */
 
 void measure_row(struct row *row);
 /* Ends all roles, also those in the middle of something. */
 void measure_abandon(void);
 
-/* ---- contestants.c ----------------------------------------------------------------------------- */
+/* ---- contestants.c --------------------------------------------------------------------------- */
 
 extern const struct contestant *const contestants[];
 extern const int contestant_count;
 
-/* ---- figures.c --------------------------------------------------------------------------------- */
+/* ---- figures.c ------------------------------------------------------------------------------- */
 
 struct figure {
     int rounds;                     /* that counted */

@@ -1,4 +1,4 @@
-/* contestants.h: the list; each entry ONE(name) or SOME(name, count). No guard: it is read twice. */
+/* contestants.h: the list; entries are ONE(name) or SOME(name, count). No guard: read twice. */
 ONE(limit_mailbox)
 ONE(limit_one_buffer)
 ONE(limit_hand_off)

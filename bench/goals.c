@@ -142,7 +142,7 @@ static void print_value(FILE *file, const struct value *value) {
             verdict(measure <= value->goal));
 }
 
-/* ---- ahead of every peer ----------------------------------------------------------------------- */
+/* ---- ahead of every peer --------------------------------------------------------------------- */
 
 static const struct contest *best(const struct row *row, enum party side, enum distance distance) {
     const struct contest *found = NULL;

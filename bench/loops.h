@@ -13,7 +13,7 @@ enum { WAKE_PAUSE_NS = 150 * 1000 };
 typedef void put_message(struct contest *contest, uint64_t number);
 typedef void get_message(struct contest *contest, uint64_t number);
 
-/* ---- payloads ---------------------------------------------------------------------------------- */
+/* ---- payloads -------------------------------------------------------------------------------- */
 
 /* With a known size the compiler makes a few moves of it. */
 #define OF_KNOWN_SIZE(call, size)                                                                  \
@@ -71,7 +71,7 @@ LOOP void touch(struct contest *contest, const void *from, uint64_t number) {
     if (*(const uint64_t *)from != number) reject(contest);
 }
 
-/* ---- there and back ---------------------------------------------------------------------------- */
+/* ---- there and back -------------------------------------------------------------------------- */
 
 LOOP void ping(struct contest *contest, put_message *put, get_message *get) {
     uint64_t last = stamp();
@@ -130,7 +130,7 @@ LOOP void round_trips(struct contest *contest, int role, put_message *put, get_m
     else pong(contest, put, get);
 }
 
-/* ---- one way ----------------------------------------------------------------------------------- */
+/* ---- one way --------------------------------------------------------------------------------- */
 
 LOOP void one_way(struct contest *contest, int role, put_message *put, get_message *get) {
     for (uint64_t i = 1; i <= contest->count; i++) {

@@ -97,7 +97,7 @@ static void one_round(struct contest *contest) {
     contest->probe[distance] += (contest->control->distance[0] + contest->control->distance[1]) / 2;
 }
 
-/* ---- setting up -------------------------------------------------------------------------------- */
+/* ---- setting up ------------------------------------------------------------------------------ */
 
 static void *share(size_t bytes) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

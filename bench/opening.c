@@ -11,7 +11,7 @@
 
 enum { TURNS = 21, BYTES_MADE = 1 << 20, BYTES_USED = 960 * 1024, TOPICS = 1000, SAMPLE = 20 };
 
-/* ---- making a megabyte ------------------------------------------------------------------------- */
+/* ---- making a megabyte ----------------------------------------------------------------------- */
 
 static double create_ours(void) {
     spg_publisher *publisher;
@@ -54,7 +54,7 @@ static double create_bare(void) {
     return took;
 }
 
-/* ---- opening what is there --------------------------------------------------------------------- */
+/* ---- opening what is there ------------------------------------------------------------------- */
 
 static double open_ours(void) {
     spg_subscriber *subscriber;
@@ -133,7 +133,7 @@ static void measure_joining(void) {
                                .goal = 150});
 }
 
-/* ---- many topics ------------------------------------------------------------------------------- */
+/* ---- many topics ----------------------------------------------------------------------------- */
 
 static int count_lines(const char *path) {
     int count = 0, byte;
@@ -183,7 +183,7 @@ static void measure_many(void) {
                                .goal = 0.005});
 }
 
-/* ---- weight ------------------------------------------------------------------------------------ */
+/* ---- weight ---------------------------------------------------------------------------------- */
 
 static void measure_library(void) {
     char stripped[300], command[800];

@@ -81,7 +81,7 @@ static void plot_sizes(FILE *file, enum pattern pattern, const char *name, const
     write_plot(file, name, lines, count);
 }
 
-/* ---- the distribution -------------------------------------------------------------------------- */
+/* ---- the distribution ------------------------------------------------------------------------ */
 
 /* How many of all took longer, for each latency that was seen. */
 static void write_distribution(FILE *file, const struct histogram *latency, int number) {

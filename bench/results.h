@@ -25,18 +25,18 @@ extern const char *const left_out;
 
 void note_value(const struct value *value);
 
-/* ---- rows.c ------------------------------------------------------------------------------------ */
+/* ---- rows.c ---------------------------------------------------------------------------------- */
 
 void measure_rows(void);
 const struct contest *find_contest(enum pattern pattern, const char *name, size_t size);
 void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]);
 
-/* ---- idle.c, opening.c ------------------------------------------------------------------------- */
+/* ---- idle.c, opening.c ----------------------------------------------------------------------- */
 
 void measure_idle(void);
 void measure_opening(void);
 
-/* ---- table.c, goals.c, json.c, plot.c ---------------------------------------------------------- */
+/* ---- table.c, goals.c, json.c, plot.c -------------------------------------------------------- */
 
 void print_about(FILE *file);
 void print_row(FILE *file, const struct row *row);

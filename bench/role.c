@@ -33,7 +33,7 @@ static void wake_all(_Atomic uint32_t *word) {
     syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-/* ---- in a role --------------------------------------------------------------------------------- */
+/* ---- in a role ------------------------------------------------------------------------------- */
 
 static void pin(int processor) {
     cpu_set_t one;
@@ -124,7 +124,7 @@ static void be_role(struct contest *contest, int role) {
     _exit(0);
 }
 
-/* ---- in the parent ----------------------------------------------------------------------------- */
+/* ---- in the parent --------------------------------------------------------------------------- */
 
 static bool fail(struct contest *contest, const char *what, int role) {
     snprintf(contest->failure, sizeof contest->failure, "%s (role %d)", what, role);

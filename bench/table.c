@@ -42,7 +42,7 @@ void print_about(FILE *file) {
             clock_cost(), left_out);
 }
 
-/* ---- a row ------------------------------------------------------------------------------------- */
+/* ---- a row ----------------------------------------------------------------------------------- */
 
 static bool has_rate(enum pattern pattern) {
     return pattern == ONE_WAY || pattern == HAND_OVER || pattern == BYTES || pattern == CLAIMING;
@@ -115,7 +115,7 @@ void print_row(FILE *file, const struct row *row) {
     fflush(file);
 }
 
-/* ---- what is no contest ------------------------------------------------------------------------ */
+/* ---- what is no contest ---------------------------------------------------------------------- */
 
 void print_values(FILE *file) {
     if (results.value_count == 0) return;

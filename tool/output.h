@@ -12,7 +12,7 @@ void output_begin(void);
  * reads any more, which is no news. */
 int output_bytes(const void *bytes, size_t size);
 
-/* A message, through stdio; ended as a line where it does not end itself, unless it is to be raw. */
+/* A message, through stdio; ended as a line where it does not end itself, unless raw. */
 void output_message(const void *bytes, size_t size, bool raw);
 
 /* What stdio has goes out. Returns as output_bytes. */

@@ -1,4 +1,4 @@
-/* pub.c: publishes what the standard input brings: each line, or each piece of a size, a message. */
+/* pub.c: publishes what the standard input brings: each line, or each piece of a size. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -50,7 +50,7 @@ LOOP bool is_there(const struct box *box, uint64_t number) {
     return atomic_load_explicit(box->in_word, memory_order_acquire) == 2 * number + box->in_phase;
 }
 
-/* ---- spinning ---------------------------------------------------------------------------------- */
+/* ---- spinning -------------------------------------------------------------------------------- */
 
 LOOP void put(struct contest *contest, uint64_t number) {
     const struct box *box = contest->mine;
@@ -84,7 +84,7 @@ static void run_untouched(struct contest *contest, int role) {
     round_trips(contest, role, put_untouched, get_untouched);
 }
 
-/* ---- asleep on a futex ------------------------------------------------------------------------- */
+/* ---- asleep on a futex ----------------------------------------------------------------------- */
 
 /* The low half of the word. */
 static uint32_t *futex_of(_Atomic uint64_t *word) {
@@ -116,7 +116,7 @@ static void run_futex(struct contest *contest, int role) {
     round_trips(contest, role, put_waking, get_sleeping);
 }
 
-/* ---- asleep in poll ---------------------------------------------------------------------------- */
+/* ---- asleep in poll -------------------------------------------------------------------------- */
 
 static void make_eventfds(struct contest *contest) {
     for (int i = 0; i < 2; i++) contest->files[i] = (int)must_do(eventfd(0, EFD_NONBLOCK));
@@ -160,7 +160,7 @@ static void run_eventfd(struct contest *contest, int role) {
     else round_trips(contest, 1, put_event_1, get_event_1);
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* -------------------------------------------------------------------------------------------- */
 
 #define MAILBOX(NAME, HOW, PATTERN, LEAST, OPEN, RUN)                                              \
     {                                                                                              \

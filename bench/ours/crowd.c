@@ -43,7 +43,7 @@ static void run_publishers(struct contest *contest, int role) {
 const struct contestant topic_two_publishers = PUBLISHERS("topic, two publishers", 2);
 const struct contestant topic_four_publishers = PUBLISHERS("topic, four publishers", 4);
 
-/* ---- many subscribers -------------------------------------------------------------------------- */
+/* ---- many subscribers ------------------------------------------------------------------------ */
 
 struct crowd {
     spg_subscriber *members[FAN_MOST];

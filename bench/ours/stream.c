@@ -17,7 +17,7 @@ static void close_stream(struct contest *contest, int role) {
     must(spg_stream_close(contest->mine));
 }
 
-/* ---- copied in, copied out --------------------------------------------------------------------- */
+/* ---- copied in, copied out ------------------------------------------------------------------- */
 
 LOOP void put(struct contest *contest, uint64_t number) {
     const char *bytes = source_of(contest, number);
@@ -42,7 +42,7 @@ static void run(struct contest *contest, int role) {
     one_way(contest, role, put, get);
 }
 
-/* ---- in place ---------------------------------------------------------------------------------- */
+/* ---- in place -------------------------------------------------------------------------------- */
 
 LOOP void put_in_place(struct contest *contest, uint64_t number) {
     void *room;

@@ -1,5 +1,5 @@
-/* topic.c: the topic, there and back (two topics) and one way. Messages that fit in a slot are sent,
- * larger ones loaned, written in place and published; all are read in place. */
+/* topic.c: the topic, there and back (two topics) and one way. What fits in a slot is sent, larger
+ * messages are loaned, written in place and published; all are read in place. */
 #include <poll.h>
 #include <stdlib.h>
 
@@ -62,7 +62,7 @@ static void close_talk(struct contest *contest, int role) {
     if (talk->in) must(spg_subscriber_close(talk->in));
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 LOOP void put_small(struct contest *contest, uint64_t number) {
     struct talk *talk = contest->mine;
@@ -134,7 +134,7 @@ LOOP void get_untouched(struct contest *contest, uint64_t number) {
     must(spg_subscriber_release(talk->in, &message));
 }
 
-/* ---- there and back ---------------------------------------------------------------------------- */
+/* ---- there and back -------------------------------------------------------------------------- */
 
 static void open_trip(struct contest *contest, int role) {
     spg_topic_options options = options_for(contest->size, 112);
@@ -174,7 +174,7 @@ static void run_untouched(struct contest *contest, int role) {
     round_trips(contest, role, put_untouched, get_untouched);
 }
 
-/* ---- one way ----------------------------------------------------------------------------------- */
+/* ---- one way --------------------------------------------------------------------------------- */
 
 static void open_way(struct contest *contest, int role, const spg_topic_options *options) {
     new_talk(contest);
@@ -220,7 +220,7 @@ static void run_way_untouched(struct contest *contest, int role) {
     one_way(contest, role, put_untouched, get_untouched);
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* -------------------------------------------------------------------------------------------- */
 
 #define TOPIC(NAME, HOW, PATTERN, LEAST, MOST, OPEN, RUN)                                          \
     {                                                                                              \

@@ -11,7 +11,7 @@
 
 enum { BUFFER = 1 << 20, SOCKET_BUFFER = 4 << 20 };
 
-/* ---- making ------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void finish(struct contest *contest) {
     if (contest->contestant->pattern != ROUND_TRIP) return;
@@ -79,7 +79,7 @@ static void make_tcp(struct contest *contest) {
     keep_pair(contest, client, server);
 }
 
-/* ---- moving ------------------------------------------------------------------------------------ */
+/* ---- moving ---------------------------------------------------------------------------------- */
 
 struct way {
     int in, out;

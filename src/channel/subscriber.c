@@ -18,42 +18,10 @@
  *
  * A claim of a dead publisher is voided by whoever waits for it. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/error.h"
-#include "channel/topic.h"
+#include "channel/subscriber.h"
 
-enum { CLAIMS_SEEN = 64, CLAIM_LOOK_NS = 1000 * 1000, MADE_NAP_NS = 2 * 1000 * 1000 };
-
-struct ticket {
-    uint64_t sequence; /* 0: free */
-    bool is_protected; /* by our cursor alone: no hold */
-    void *bulk;        /* read_only: our copy of a chunk, kept for the next */
-    uint64_t bulk_room;
-};
-
-struct spg_subscriber {
-    struct spg__topic topic; /* first */
-    struct spg_waitable waitable;
-    struct spg__domain outside;         /* read_only: the domain as looked at */
-    struct spg__subscriber_shared *row; /* NULL: read_only */
-    uint64_t position;                  /* the sequence we read next */
-    uint64_t joined;                    /* below it others may not have seen us when they looked */
-    uint64_t cursor;                    /* as in our row */
-    struct spg__voids voids;            /* below our position */
-    uint64_t lost;                      /* since the last message received */
-    uint64_t received;
-    uint64_t lost_ever;
-    uint32_t claims_seen; /* how often in a row our next slot was a claim */
-    int64_t claim_looked; /* when it last was */
-    uint32_t out;         /* tickets that are not free */
-    uint32_t protected_out;
-    bool must_not_lose;
-    bool is_looking; /* `outside` is open */
-    char *copies;    /* of small messages: one for each ticket */
-    uint64_t copy_bytes;
-    struct ticket *tickets; /* as many as holds */
-};
+enum { CLAIMS_SEEN = 64, CLAIM_LOOK_NS = 1000 * 1000 };
 
 /* ---- the next slot --------------------------------------------------------------------------- */
 
@@ -74,7 +42,7 @@ static bool claim_is_dead(spg_subscriber *subscriber, uint64_t state) {
     return spg__topic_is_gone(topic, spg__load_acquire_64(&row->owner));
 }
 
-static bool is_ready(struct spg_waitable *waitable) {
+bool spg__subscriber_is_ready(struct spg_waitable *waitable) {
     spg_subscriber *subscriber = (spg_subscriber *)(void *)((char *)waitable -
                                                             offsetof(struct spg_subscriber,
                                                                      waitable));
@@ -100,7 +68,7 @@ static void step(spg_subscriber *subscriber) {
 static uint64_t oldest_protected(const spg_subscriber *subscriber, uint32_t *index) {
     uint64_t least = subscriber->position;
     for (uint32_t i = 0; i < subscriber->topic.shape.holds; i++) {
-        const struct ticket *ticket = &subscriber->tickets[i];
+        const struct spg__ticket *ticket = &subscriber->tickets[i];
         if (ticket->sequence == 0 || !ticket->is_protected || ticket->sequence >= least) continue;
         least = ticket->sequence;
         *index = i;
@@ -111,7 +79,7 @@ static uint64_t oldest_protected(const spg_subscriber *subscriber, uint32_t *ind
 /* The chunk stays ours when the cursor has gone by: it is entered before the cursor is moved. */
 static void hold_oldest(spg_subscriber *subscriber, uint32_t index) {
     struct spg__published published;
-    struct ticket *ticket = &subscriber->tickets[index];
+    struct spg__ticket *ticket = &subscriber->tickets[index];
     if (spg__topic_has_chunk(&subscriber->topic, ticket->sequence, &published)) {
         spg__topic_hold_protected(&subscriber->row->holds[index], ticket->sequence,
                                   published.chunk);
@@ -201,7 +169,7 @@ static int read_small(spg_subscriber *subscriber, const struct spg__slot_shared 
 }
 
 static int copy_chunk(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
-                      uint64_t state, uint32_t chunk, uint64_t size, struct ticket *ticket) {
+                      uint64_t state, uint32_t chunk, uint64_t size, struct spg__ticket *ticket) {
     if (ticket->bulk_room < size + 8) {
         void *bulk = aligned_alloc(64, (size_t)(size / 64 + 2) * 64);
         if (!bulk) return SPG_ENOMEM;
@@ -218,7 +186,7 @@ static int copy_chunk(spg_subscriber *subscriber, const struct spg__slot_shared 
 static int secure_chunk(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
                         uint64_t state, uint32_t chunk, uint64_t size, uint32_t index,
                         spg_message *message) {
-    struct ticket *ticket = &subscriber->tickets[index];
+    struct spg__ticket *ticket = &subscriber->tickets[index];
     message->data = spg__arena_address(&subscriber->topic.arena, chunk);
     if (!subscriber->row) {
         int result = copy_chunk(subscriber, slot, state, chunk, size, ticket);
@@ -263,7 +231,7 @@ static int read_slot(spg_subscriber *subscriber, const struct spg__slot_shared *
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 static void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
-    struct ticket *ticket = &subscriber->tickets[index];
+    struct spg__ticket *ticket = &subscriber->tickets[index];
     ticket->sequence = subscriber->position;
     subscriber->out++;
     if (ticket->is_protected) subscriber->protected_out++;
@@ -373,7 +341,7 @@ static void hold_older(spg_subscriber *subscriber, uint64_t sequence) {
 }
 
 static void let_go(spg_subscriber *subscriber, uint32_t index) {
-    struct ticket *ticket = &subscriber->tickets[index];
+    struct spg__ticket *ticket = &subscriber->tickets[index];
     uint64_t sequence = ticket->sequence;
     ticket->sequence = 0;
     subscriber->out--;
@@ -399,209 +367,5 @@ int spg_subscriber_release(spg_subscriber *subscriber, const spg_message *messag
     if (sequence == 0 || sequence - subscriber->topic.shape.first + 1 != message->sequence)
         return SPG_EINVAL;
     let_go(subscriber, index);
-    return 0;
-}
-
-/* ---- joining --------------------------------------------------------------------------------- */
-
-static uint64_t begin_at(const struct spg__topic *topic, uint32_t history) {
-    uint64_t head = spg__topic_head(topic);
-    uint64_t there = head - topic->shape.first;
-    if (there > topic->shape.slots) there = topic->shape.slots;
-    return head - (history < there ? history : there);
-}
-
-/* How far publishers may go without looking at the gates again: what lies a ring below is not
- * safe. */
-static uint64_t first_safe(const struct spg__topic *topic) {
-    uint64_t limit = 0;
-    for (uint32_t i = 0; i < topic->shape.publishers; i++) {
-        struct spg__publisher_shared *row = spg__topic_publisher(topic, i);
-        if (spg__load_seq_cst_64(&row->owner) == 0) continue; /* pairs: topic.owner */
-        uint64_t one = spg__load_seq_cst_64(&row->limit);     /* pairs: topic.limit */
-        if (one > limit) limit = one;
-    }
-    return limit > topic->shape.slots ? limit - topic->shape.slots : 0;
-}
-
-static void close_gate(spg_subscriber *subscriber, uint32_t index) {
-    struct spg__topic *topic = &subscriber->topic;
-    spg__word64 *gates = &topic->shared->gates[index / 64];
-    uint64_t bits = spg__load_relaxed_64(gates); /* relaxed: changed under the domain's lock */
-    /* pairs: topic.gates */
-    spg__store_seq_cst_64(gates, bits | UINT64_C(1) << index % 64);
-    uint64_t safe = first_safe(topic);
-    if (safe > subscriber->position) subscriber->position = safe;
-}
-
-static void begin(spg_subscriber *subscriber, uint32_t index, uint32_t history) {
-    struct spg__topic *topic = &subscriber->topic;
-    struct spg__subscriber_shared *row = subscriber->row;
-    uint64_t owner = topic->channel.node->number << SPG__TOPIC_ROW_SHIFT;
-    subscriber->position = begin_at(topic, history);
-    spg__store_seq_cst_64(&row->cursor, subscriber->position); /* pairs: topic.cursor */
-    spg__store_seq_cst_64(&row->owner, owner);                 /* pairs: topic.owner, topic.gates */
-    if (subscriber->must_not_lose) close_gate(subscriber, index);
-    subscriber->joined = spg__topic_head(topic);
-    subscriber->cursor = subscriber->position;
-    spg__store_seq_cst_64(&row->cursor, subscriber->position); /* pairs: topic.cursor */
-    spg__topic_voids_begin(topic, &subscriber->voids, subscriber->position);
-}
-
-/* Under the domain's lock. */
-static int take_row(spg_subscriber *subscriber, const spg_subscriber_options *options) {
-    struct spg__topic *topic = &subscriber->topic;
-    for (uint32_t i = 0; i < topic->shape.subscribers; i++) {
-        struct spg__subscriber_shared *row = spg__topic_subscriber(topic, i);
-        if (spg__load_acquire_64(&row->owner) != 0) continue; /* pairs: topic.owner */
-        /* relaxed: for people */
-        spg__store_relaxed_64(&row->policy, options->policy);
-        spg__store_relaxed_64(&row->received, 0);                            /* relaxed: so */
-        spg__store_relaxed_64(&row->lost, 0);                                /* relaxed: so */
-        spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime()); /* relaxed: so */
-        subscriber->row = row;
-        begin(subscriber, i, options->history);
-        return 0;
-    }
-    return spg__fail(SPG_EFULL, "%.300s has %u subscribers already", topic->channel.file_name,
-                     topic->shape.subscribers);
-}
-
-static int open_locked(spg_subscriber *subscriber, const spg_subscriber_options *options) {
-    struct spg__topic *topic = &subscriber->topic;
-    int result = spg__topic_attach(topic, NULL);
-    if (result == 0) result = spg__topic_check_type(topic, options->type, options->type_size);
-    if (result < 0) return result;
-    spg__topic_recover(topic);
-    return take_row(subscriber, options);
-}
-
-static int open_once(spg_subscriber *subscriber, const spg_subscriber_options *options) {
-    struct spg__domain_lock lock;
-    int result = spg__domain_lock(subscriber->topic.channel.domain, &lock);
-    if (result < 0) return result;
-    result = open_locked(subscriber, options);
-    spg__domain_unlock(&lock);
-    return result;
-}
-
-/* Nothing is locked: what is linked is whole. */
-static int look_once(spg_subscriber *subscriber, const spg_subscriber_options *options) {
-    struct spg__topic *topic = &subscriber->topic;
-    int result = spg__channel_attach(&topic->channel, SPG__FILE_READ);
-    if (result == 0) result = spg__topic_settle(topic);
-    if (result == 0) result = spg__topic_check_type(topic, options->type, options->type_size);
-    if (result < 0) return result;
-    subscriber->position = begin_at(topic, options->history);
-    subscriber->joined = spg__topic_head(topic);
-    spg__topic_voids_begin(topic, &subscriber->voids, subscriber->position);
-    return 0;
-}
-
-static int join(spg_subscriber *subscriber, const spg_subscriber_options *options) {
-    struct spg__wait wait = spg__wait_begin(options->timeout);
-    for (;;) {
-        int result = options->read_only ? look_once(subscriber, options)
-                                        : open_once(subscriber, options);
-        if (result != SPG_ENOENT || options->timeout == 0) return result;
-        int64_t left = spg__wait_left(&wait);
-        if (left == 0) return result;
-        spg__nap(left < 0 || left > MADE_NAP_NS ? MADE_NAP_NS : left);
-    }
-}
-
-static int find(spg_subscriber *subscriber, spg_node *node, const char *name,
-                const spg_subscriber_options *options) {
-    struct spg__channel *channel = &subscriber->topic.channel;
-    if (!options->read_only) return spg__channel_begin(channel, node, name, &spg__kind_of_topic);
-    int result = spg__channel_file_name(channel->file_name, name, &spg__kind_of_topic);
-    if (result == 0) result = spg__self_incarnate();
-    if (result == 0)
-        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_LOOK);
-    if (result == SPG_EPERM)
-        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_PLAIN);
-    if (result < 0) return result;
-    subscriber->is_looking = true;
-    channel->kind = &spg__kind_of_topic;
-    channel->domain = &subscriber->outside;
-    channel->incarnation = spg__incarnation();
-    return 0;
-}
-
-static int prepare(spg_subscriber *subscriber) {
-    const struct spg__topic *topic = &subscriber->topic;
-    subscriber->copy_bytes = ((uint64_t)topic->shape.inline_max + 63) / 64 * 64;
-    subscriber->copies = calloc(topic->shape.holds, (size_t)subscriber->copy_bytes);
-    subscriber->tickets = calloc(topic->shape.holds, sizeof *subscriber->tickets);
-    spg__waitable_init(&subscriber->waitable, subscriber->row ? &topic->news : NULL, is_ready);
-    if (subscriber->copies && subscriber->tickets) return 0;
-    return spg__fail(SPG_ENOMEM, "no memory for messages that are held");
-}
-
-/* ---- coming and going ------------------------------------------------------------------------ */
-
-static void discard(spg_subscriber *subscriber) {
-    uint32_t tickets = subscriber->tickets ? subscriber->topic.shape.holds : 0;
-    for (uint32_t i = 0; i < tickets; i++) free(subscriber->tickets[i].bulk);
-    free(subscriber->tickets);
-    free(subscriber->copies);
-    spg__topic_detach(&subscriber->topic);
-    if (subscriber->is_looking) spg__domain_close(&subscriber->outside);
-    free(subscriber);
-}
-
-int spg_subscriber_open(spg_subscriber **out, spg_node *node, const char *name,
-                        const spg_subscriber_options *given) {
-    spg_subscriber_options options;
-    if (!out) return spg__fail(SPG_EINVAL, "spg_subscriber_open: out is NULL");
-    int result = spg__topic_read_reader_options(&options, given, node);
-    if (result < 0) return result;
-    spg_subscriber *subscriber = calloc(1, sizeof *subscriber);
-    if (!subscriber) return spg__fail(SPG_ENOMEM, "no memory for a subscriber's handle");
-    subscriber->must_not_lose = options.policy == SPG_MUST_NOT_LOSE;
-    result = find(subscriber, node, name, &options);
-    if (result == 0) result = join(subscriber, &options);
-    if (result == 0) {
-        result = prepare(subscriber);
-        if (result < 0 && subscriber->row)
-            spg__topic_leave(&subscriber->topic, &subscriber->row->owner);
-    }
-    if (result < 0) {
-        discard(subscriber);
-        return result;
-    }
-    spg__channel_enlist(&subscriber->topic.channel);
-    *out = subscriber;
-    return 0;
-}
-
-spg_waitable *spg_subscriber_waitable(spg_subscriber *subscriber) {
-    return &subscriber->waitable;
-}
-
-int spg_subscriber_fd(spg_subscriber *subscriber) {
-    if (!spg__channel_is_own(&subscriber->topic.channel)) return SPG_EFORKED;
-    return spg_waitable_fd(&subscriber->waitable);
-}
-
-const char *spg_subscriber_type(const spg_subscriber *subscriber, uint32_t *type_size) {
-    if (type_size) *type_size = subscriber->topic.shape.type_size;
-    return subscriber->topic.type;
-}
-
-const char *spg_subscriber_schema(const spg_subscriber *subscriber) {
-    return subscriber->topic.schema ? subscriber->topic.schema : "";
-}
-
-int spg_subscriber_close(spg_subscriber *subscriber) {
-    if (!subscriber) return 0;
-    if (!spg__channel_delist(&subscriber->topic.channel, &spg__kind_of_topic))
-        return spg__fail(SPG_EINVAL,
-                         "spg_subscriber_close: not an open subscriber (closed twice?)");
-    spg__waitable_close(&subscriber->waitable);
-    if (spg__channel_is_own(&subscriber->topic.channel) && subscriber->row) {
-        spg__topic_leave(&subscriber->topic, &subscriber->row->owner);
-    }
-    discard(subscriber);
     return 0;
 }

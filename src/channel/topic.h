@@ -232,8 +232,8 @@ void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner);
 /* How many voided sequences are below `sequence`? Exact as long as at most 63 above it are void. */
 uint64_t spg__topic_voids_below(const struct spg__topic *topic, uint64_t sequence);
 
-/* A reader's account of the voids below its position. A claim that was open below where it began may
- * become void later: this is made up for once none of those can be open any more. */
+/* A reader's account of the voids below its position. A claim that was open below where it began
+ * may become void later: this is made up for once none of those can be open any more. */
 struct spg__voids {
     uint64_t below;
     uint64_t began_below; /* below where it began, when it did */

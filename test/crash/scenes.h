@@ -35,12 +35,10 @@ void run_apart(void (*part)(void), const char *what, const struct scene *scene, 
 
 static void clear_segments(void) {
     char path[300];
-    static const char *const names[] = {"scene.stream",   "scene.stream.new", "scene.cell",
-                                        "scene.cell.new", "scene.topic",      "scene.topic.new",
-                                        "scene.queue",    "scene.queue.new",  "scene.service",
-                                        "scene.service.new"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
+    static const char *const kinds[] = {"stream", "cell", "topic", "queue", "service"};
+    for (int i = 0; i < 10; i++) {
+        snprintf(path, sizeof path, "%s/scene.%s%s", getenv("SAMEPAGE_DOMAIN"), kinds[i / 2],
+                 i % 2 ? ".new" : "");
         unlink(path);
     }
     spg_segment_unlink(scene_posix());

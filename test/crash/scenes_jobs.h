@@ -318,7 +318,6 @@ static void keep_service(void) {
 }
 
 static void prepare_keeper(void) {
-    fflush(NULL);
     if (fork() == 0) keep_service();
     while (*(volatile uint64_t *)&memory->value[2] == 0) nap_ms(1);
 }

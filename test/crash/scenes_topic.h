@@ -7,7 +7,7 @@
 #define TOPIC_FILE "scene.topic"
 #include "process/topic.h"
 
-enum { SCENE_SLOTS = 4, SCENE_CHUNK = 200, SCENE_BUDGET = 2048, SCENE_HOT = 256 * 1024 };
+enum { SCENE_SLOTS = 8, SCENE_CHUNK = 200, SCENE_BUDGET = 2048, SCENE_HOT = 256 * 1024 };
 
 static int open_scene_topic_of(spg_publisher **publisher, uint32_t slots, uint64_t budget) {
     spg_topic_options options = small_topic(slots, budget);
@@ -60,12 +60,12 @@ static void check_history(void) {
     CHECK_OK(spg_subscriber_close(subscriber));
 }
 
-/* Three laps, in line and in chunks, and back. */
+/* Two laps, in line and in chunks, and back. */
 static void use_topic(spg_publisher *publisher) {
     spg_subscriber *subscriber;
     CHECK_OK(open_scene_reader(&subscriber, SPG_MUST_NOT_LOSE, 0));
     begin_writing(false);
-    for (uint64_t n = 0; n < 3 * SCENE_SLOTS; n++) {
+    for (uint64_t n = 0; n < 2 * SCENE_SLOTS; n++) {
         size_t size = n % 3 ? SCENE_CHUNK : 16;
         CHECK_OK(write_topic(publisher, size));
         message_receive(subscriber, size, memory->value[0], n);
@@ -113,7 +113,7 @@ static void die_with_all_of_a_topic(void) {
         CHECK_OK(write_topic(publisher, SCENE_CHUNK));
         CHECK_OK(spg_subscriber_receive(forgetful, &message, SPG_NOWAIT));
     }
-    for (int i = 0; i < 3; i++) CHECK_OK(write_topic(publisher, 16));
+    for (int i = 0; i < SCENE_SLOTS - 1; i++) CHECK_OK(write_topic(publisher, 16));
     CHECK_OK(open_scene_reader(&faithful, SPG_MUST_NOT_LOSE, 0));
     CHECK_OK(write_topic(publisher, SCENE_CHUNK));
     CHECK_OK(spg_subscriber_receive(faithful, &message, SPG_NOWAIT));
@@ -135,6 +135,7 @@ static int publish_topic_of(size_t size, int count) {
     if (result < 0) return result;
     begin_writing(true);
     for (int i = 0; i < count && result == 0; i++) result = write_topic(publisher, size);
+    memory->second = false; /* the last to leave takes all away */
     spg_publisher_close(publisher);
     return result;
 }
@@ -184,7 +185,7 @@ static int hold_chunks(uint32_t policy, int count) {
     if (result < 0) return result;
     begin_writing(false);
     result = open_scene_reader(&subscriber, policy, 0);
-    for (int i = 0; i < 2 * SCENE_SLOTS && result == 0; i++) {
+    for (int i = 0; i < SCENE_SLOTS + 3 && result == 0; i++) {
         result = write_topic(publisher, i < count ? SCENE_CHUNK : 16);
         if (result == 0)
             result = spg_subscriber_receive(subscriber, &held[taken], SECONDS(5));
