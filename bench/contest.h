@@ -13,6 +13,10 @@
  * line back and forth: below 300 nanoseconds they are near, otherwise far. A repetition counts only
  * if both say the same; near and far are kept apart, and every ratio is of one class.
  *
+ * Other work. A repetition in which a role lost its processor to somebody else, as the kernel counts
+ * it, is made again, as often as there are retries left; what was disturbed even then is counted
+ * and told.
+ *
  * Payload. Who sends writes every byte, who receives reads every byte, and the number in the first
  * and the last word is checked. A transport that copies sends from private memory; one that lends
  * room has it written there. */
@@ -86,6 +90,7 @@ struct control {
     bool over;                      /* the roles shall end */
     double distance[2];             /* before and after, in nanoseconds */
     _Atomic uint64_t begin[ROLES_MAX], end[ROLES_MAX], rejected;
+    _Atomic uint64_t disturbed;       /* how often a role lost its processor in this repetition */
     _Atomic uint64_t arrival, answer; /* stamps of the other side: WAKING */
     struct histogram histogram;
 };
@@ -106,6 +111,8 @@ struct contest {
     pid_t roles[ROLES_MAX]; /* the parent's */
     int role_count;
     int rounds;
+    int retries;             /* left */
+    int disturbed;           /* rounds that count though a role lost its processor */
     double cost[ROUNDS_MAX]; /* nanoseconds an operation */
     enum distance distance[ROUNDS_MAX];
     struct histogram *latency[CLASSES];

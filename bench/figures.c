@@ -4,6 +4,9 @@
 #include "clock.h"
 #include "contest.h"
 
+/* Fewer say nothing. */
+enum { ROUNDS_MIN = 3 };
+
 static int costs_of(const struct contest *contest, enum distance distance, double *costs) {
     int count = 0;
     for (int i = 0; i < contest->rounds; i++) {
@@ -18,7 +21,7 @@ bool figure_of(const struct contest *contest, enum distance distance, struct fig
     memset(figure, 0, sizeof *figure);
     if (contest->failure[0] || distance == MIXED) return false;
     figure->rounds = costs_of(contest, distance, costs);
-    if (figure->rounds == 0) return false;
+    if (figure->rounds < ROUNDS_MIN) return false;
     figure->cost = quantile(costs, figure->rounds, 0.5);
     figure->probe = contest->probe[distance] / figure->rounds;
     const struct histogram *latency = contest->latency[distance];
@@ -40,7 +43,7 @@ static double paired(const struct contest *ours, const struct contest *theirs,
         ratios[count++] = ours->cost[i] / theirs->cost[i];
     }
     sort(ratios, count);
-    return count > 2 ? quantile(ratios, count, 0.5) : 0;
+    return count >= ROUNDS_MIN ? quantile(ratios, count, 0.5) : 0;
 }
 
 double ratio_of(const struct contest *ours, const struct contest *theirs, enum distance distance) {

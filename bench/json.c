@@ -33,7 +33,7 @@ static void write_contest(FILE *file, const struct contest *contest) {
     fprintf(file, "\n      {\"name\": \"%s\", \"side\": \"%s\", \"how\": \"%s\", ",
             contestant->name, side_name(contestant->side), contestant->how);
     if (contest->failure[0]) fprintf(file, "\"failure\": \"%s\", ", contest->failure);
-    fprintf(file, "\"figures\": {");
+    fprintf(file, "\"disturbed\": %d, \"figures\": {", contest->disturbed);
     for (int i = 0; i < CLASSES; i++) write_class(file, contest, (enum distance)i, &comma);
     fprintf(file, "}}");
 }

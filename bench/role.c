@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,15 +80,24 @@ static void probe(struct contest *contest, int role, int which) {
     control->distance[which] = trips[PROBES / 2] / PROBE_TRIPS;
 }
 
+/* How often this process has lost its processor. */
+static uint64_t losses(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_nivcsw;
+}
+
 static void repeat(struct contest *contest, int role) {
     struct control *control = contest->control;
     contest->count = control->count;
     gather(contest, 1);
     if (contest->role_count > 1) probe(contest, role, 0);
+    uint64_t before = losses();
     gather(contest, 2);
     atomic_store(&control->begin[role], stamp());
     contest->contestant->run(contest, role);
     atomic_store(&control->end[role], stamp());
+    atomic_fetch_add(&control->disturbed, losses() - before);
     gather(contest, 3);
     if (contest->role_count > 1) probe(contest, role, 1);
     contest->number += contest->count;
@@ -174,6 +184,7 @@ bool roles_run(struct contest *contest, uint64_t count) {
     atomic_store(&control->done, 0);
     atomic_store(&control->arrived, 0);
     atomic_store(&control->flag, 0);
+    atomic_store(&control->disturbed, 0);
     atomic_fetch_add(&control->turn, 1);
     wake_all(&control->turn);
     if (!await_all(contest)) return false;

@@ -36,7 +36,9 @@ void print_about(FILE *file) {
             "Samepage %s on %s %s %s, %s, %ld processors; measured on %d and %d.\n"
             "A stamp costs %.1f ns; each stamped latency has one in it.\n"
             "near and far: the round trip of one line around each repetition, below or above "
-            "300 ns.\nLeft out: %s.\n",
+            "300 ns.\nrounds: how many counted (in brackets: in all, how many with a role "
+            "interrupted).\n"
+            "Left out: %s.\n",
             spg_version(), system.sysname, system.release, system.machine, processor,
             sysconf(_SC_NPROCESSORS_ONLN), settings.processors[0], settings.processors[1],
             clock_cost(), left_out);
@@ -78,7 +80,9 @@ static void print_contest(FILE *file, const struct row *row, const struct contes
     }
     if (ratio > 0) fprintf(file, " %.3f |", ratio);
     else fprintf(file, " - |");
-    fprintf(file, " %d | %.0f | %s |\n", figure.rounds, figure.probe, contestant->how);
+    fprintf(file, " %d", figure.rounds);
+    if (contest->disturbed) fprintf(file, " (%d)", contest->disturbed);
+    fprintf(file, " | %.0f | %s |\n", figure.probe, contestant->how);
 }
 
 static int rounds_of(const struct row *row, enum distance distance) {

@@ -11,11 +11,25 @@
 #include "stop.h"
 
 static const struct command *const commands[] = {
-    &ls_command,    &stat_command,   &check_command,          &gc_command,
-    &rm_command,    &doctor_command, &exchange_serve_command, &exchange_request_command,
-    &pub_command,   &sub_command,    &send_command,           &recv_command,
-    &get_command,   &set_command,    &push_command,           &pop_command,
-    &serve_command, &call_command,
+    &ls_command,
+    &stat_command,
+    &check_command,
+    &gc_command,
+    &rm_command,
+    &doctor_command,
+    &exchange_serve_command,
+    &exchange_request_command,
+    &pub_command,
+    &sub_command,
+    &send_command,
+    &recv_command,
+    &get_command,
+    &set_command,
+    &push_command,
+    &pop_command,
+    &serve_command,
+    &call_command,
+    &top_command,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

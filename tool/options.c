@@ -128,6 +128,7 @@ bool options_read(struct arguments *arguments, const struct command *command, in
             return false;
         }
     }
+    if (arguments->count < count) words[arguments->count] = NULL; /* for who executes them */
     return count_is_right(arguments, status);
 }
 

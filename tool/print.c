@@ -157,7 +157,8 @@ void print_field(const char *name, const char *format, ...) {
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 void table_begin(struct table *table, const char *const *titles, size_t columns) {
-    *table = (struct table){.titles = titles, .columns = columns};
+    *table = (struct table){.columns = columns};
+    for (size_t i = 0; i < columns; i++) table->titles[i] = titles[i];
 }
 
 void table_cell(struct table *table, const char *text) {
@@ -168,44 +169,56 @@ void table_cell(struct table *table, const char *text) {
     table->cells[table->count++] = clean_text(text);
 }
 
-/* Columns on a terminal: one a character, not one a byte. */
-static size_t width_of(const char *text) {
+/* One a character, not one a byte. */
+size_t text_width(const char *text) {
     size_t width = 0;
     for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
 }
 
-static const char *title_of(const struct table *table, size_t column) {
+const char *table_title(const struct table *table, size_t column, bool *right) {
     const char *title = table->titles[column];
-    return *title == '>' ? title + 1 : title;
+    *right = *title == '>';
+    return *right ? title + 1 : title;
+}
+
+void table_widths(const struct table *table, size_t *widths) {
+    bool right;
+    for (size_t column = 0; column < table->columns; column++) {
+        widths[column] = text_width(table_title(table, column, &right));
+        for (size_t i = column; i < table->count; i += table->columns) {
+            size_t width = text_width(table->cells[i]);
+            if (width > widths[column]) widths[column] = width;
+        }
+    }
 }
 
 static void print_row(const struct table *table, const size_t *widths, size_t first) {
     for (size_t column = 0; column < table->columns; column++) {
-        const char *text = first == SIZE_MAX ? title_of(table, column)
-                                             : table->cells[first + column];
-        size_t gap = widths[column] - width_of(text);
-        bool last = column + 1 == table->columns;
-        if (*table->titles[column] == '>') printf("%*s%s", (int)gap, "", text);
+        bool right, last = column + 1 == table->columns;
+        const char *title = table_title(table, column, &right);
+        const char *text = first == SIZE_MAX ? title : table->cells[first + column];
+        size_t gap = widths[column] - text_width(text);
+        if (right) printf("%*s%s", (int)gap, "", text);
         else printf("%s%*s", text, last ? 0 : (int)gap, "");
         fputs(last ? "\n" : "  ", stdout);
     }
 }
 
+void table_free(struct table *table) {
+    for (size_t i = 0; i < table->count; i++) free(table->cells[i]);
+    free(table->cells);
+    table->cells = NULL;
+    table->count = table->room = 0;
+}
+
 void table_end(struct table *table) {
     size_t widths[CELLS_MAX];
-    for (size_t column = 0; column < table->columns; column++) {
-        widths[column] = width_of(title_of(table, column));
-        for (size_t i = column; i < table->count; i += table->columns) {
-            size_t width = width_of(table->cells[i]);
-            if (width > widths[column]) widths[column] = width;
-        }
-    }
+    table_widths(table, widths);
     bool bold = is_terminal(STDOUT_FILENO) && !getenv("NO_COLOR");
     if (bold) fputs("\033[1m", stdout);
     print_row(table, widths, SIZE_MAX);
     if (bold) fputs("\033[0m", stdout);
     for (size_t i = 0; i < table->count; i += table->columns) print_row(table, widths, i);
-    for (size_t i = 0; i < table->count; i++) free(table->cells[i]);
-    free(table->cells);
+    table_free(table);
 }

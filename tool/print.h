@@ -45,7 +45,7 @@ bool is_terminal(int fd);
 /* A table: begin, rows of cells (copied), end. Columns whose title begins with > are aligned to the
  * right. */
 struct table {
-    const char *const *titles;
+    const char *titles[CELLS_MAX];
     size_t columns;
     char **cells;
     size_t count, room;
@@ -53,7 +53,14 @@ struct table {
 
 void table_begin(struct table *table, const char *const *titles, size_t columns);
 void table_cell(struct table *table, const char *text);
-void table_end(struct table *table);
+void table_end(struct table *table); /* prints it, and frees what it has */
+
+/* For who draws it himself. Columns on the screen that a text takes; what each column takes; a
+ * column's title, and whether it is aligned to the right. */
+size_t text_width(const char *text);
+void table_widths(const struct table *table, size_t *widths);
+const char *table_title(const struct table *table, size_t column, bool *right);
+void table_free(struct table *table);
 
 /* "Name:        text" with the texts of one block under each other. */
 void print_field(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -7,13 +7,13 @@
 
 #include "loops.h"
 
-enum { BATCH = 64, INDEXES = 2 * LINE_PAIR };
+enum { BATCH = 64, PATIENCE = 16, INDEXES = 2 * LINE_PAIR };
 
 struct end {
     _Atomic uint64_t *own, *others;
     char *slots;
     uint64_t next, seen; /* our index, and the other's as last seen */
-    uint64_t mask, stride, release_mask;
+    uint64_t mask, stride, release_mask, batch_mask;
 };
 
 static void open_end(struct contest *contest, int role) {
@@ -26,6 +26,7 @@ static void open_end(struct contest *contest, int role) {
     end->mask = slots - 1;
     end->stride = stride_of(contest->size);
     end->release_mask = slots >= 8 ? slots / 4 - 1 : 0;
+    end->batch_mask = slots >= 4 * BATCH ? BATCH - 1 : end->release_mask;
     contest->mine = end;
 }
 
@@ -53,19 +54,18 @@ LOOP void publish(struct end *end) {
     atomic_store_explicit(end->own, end->next, memory_order_release);
 }
 
-LOOP void put_any(struct contest *contest, uint64_t number, uint64_t batch) {
+LOOP void put_each(struct contest *contest, uint64_t number) {
     struct end *end = contest->mine;
     fill(contest, free_slot(end), contest->size, number);
     end->next++;
-    if (batch == 1 || (end->next & (batch - 1)) == 0 || is_last(contest, number)) publish(end);
-}
-
-LOOP void put_each(struct contest *contest, uint64_t number) {
-    put_any(contest, number, 1);
+    publish(end);
 }
 
 LOOP void put_batched(struct contest *contest, uint64_t number) {
-    put_any(contest, number, BATCH);
+    struct end *end = contest->mine;
+    fill(contest, free_slot(end), contest->size, number);
+    end->next++;
+    if ((end->next & end->batch_mask) == 0 || is_last(contest, number)) publish(end);
 }
 
 LOOP void get_lazily(struct contest *contest, uint64_t number) {
@@ -73,6 +73,17 @@ LOOP void get_lazily(struct contest *contest, uint64_t number) {
     absorb(contest, full_slot(end), contest->size, number);
     end->next++;
     if ((end->next & end->release_mask) == 0 || is_last(contest, number)) publish(end);
+}
+
+/* Who has caught up lets some come together: to look at once would fetch the writer's line for each
+ * message. */
+LOOP void get_patiently(struct contest *contest, uint64_t number) {
+    struct end *end = contest->mine;
+    if (end->next == end->seen) {
+        end->seen = atomic_load_explicit(end->others, memory_order_acquire);
+        for (int i = 0; end->next == end->seen && i < PATIENCE; i++) relax();
+    }
+    get_lazily(contest, number);
 }
 
 LOOP void get_each(struct contest *contest, uint64_t number) {
@@ -100,6 +111,10 @@ static void run_each(struct contest *contest, int role) {
     one_way(contest, role, put_each, get_lazily);
 }
 
+static void run_patient(struct contest *contest, int role) {
+    one_way(contest, role, put_each, get_patiently);
+}
+
 static void run_batched(struct contest *contest, int role) {
     one_way(contest, role, put_batched, get_lazily);
 }
@@ -120,8 +135,11 @@ static void run_untouched(struct contest *contest, int role) {
 
 const struct contestant limit_ring = ANY_RING(
     "hand-tuned ring", "each published, given back by quarters", LIMIT, ONE_WAY, run_each);
-const struct contestant limit_ring_batched = ANY_RING(
-    "hand-tuned ring, batched", "64 published at a time", LIMIT, ONE_WAY, run_batched);
+const struct contestant limit_ring_patient = ANY_RING("hand-tuned ring, patient reader",
+                                                      "each published; who has caught up pauses",
+                                                      LIMIT, ONE_WAY, run_patient);
+const struct contestant limit_ring_batched = ANY_RING("batched ring", "64 published at a time",
+                                                      LIMIT, ONE_WAY, run_batched);
 const struct contestant limit_hand_over = ANY_RING(
     "bare hand-off ring", "8 bytes of each buffer touched", LIMIT, HAND_OVER, run_untouched);
 const struct contestant peer_plain_queue = ANY_RING(

@@ -67,8 +67,9 @@ static int look_after_all(const struct direction *direction) {
     }
     for (int i = 0; i < CAMERAS; i++) {
         const struct process *process = &direction->cameras[i];
-        bool is_done = atomic_load(&direction->studio->cameras[i].stage) == STAGE_DONE;
-        if (process->pid && !is_done && process_is_over(process)) {
+        const _Atomic uint32_t *stage = &direction->studio->cameras[i].stage;
+        if (!process->pid || !process_is_over(process)) continue;
+        if (atomic_load(stage) != STAGE_DONE) { /* only now: it is set before the end */
             return complain("the camera ended before its time");
         }
     }
@@ -119,7 +120,7 @@ static int begin(struct direction *direction) {
     direction->began = now();
     atomic_store(&direction->studio->is_on, 1);
     say_when(direction);
-    printf("the camera begins; three subscribers watch, one of them slow\n");
+    printf("the camera begins; three subscribers watch, one of them slow (%d ms each)\n", SLOW_MS);
     return 0;
 }
 
@@ -265,8 +266,9 @@ static void announce(const struct wishes *wishes) {
     char rate[48] = "as many pictures as it can";
     if (wishes->rate) snprintf(rate, sizeof rate, "%ld pictures a second", wishes->rate);
     printf("2. Pictures, over a topic\n\n"
-           "A camera publishes %s of %dx%dx3 bytes, drawn in place; the subscribers\n"
-           "compute each one's checksum where it lies. No picture is ever copied.\n\n",
+           "A camera publishes %s of %dx%dx3 bytes, drawn in\n"
+           "shared memory; each subscriber computes every checksum where the picture lies. Nothing "
+           "is copied.\n\n",
            rate, PICTURE_WIDTH, PICTURE_HEIGHT);
     fflush(stdout);
 }

@@ -19,12 +19,14 @@
  * subscriber has read, but for the topic's history; then those that only subscribers that may lose
  * have not read. What a subscriber that must not lose has not read is never given up; then there is
  * nothing but to wait. A large chunk is first looked for among those read last, because they are
- * still in the cache.
+ * still in the cache. Below which message this may happen is published in the row before the gates
+ * are looked at, as the limit is: who joins meanwhile and must not lose begins after it.
  *
  *   tag            release                   acquire                   without it
  *   topic.slot     commit, claim             readers, next claimer     bytes from before the commit
  *   topic.body     each word of a message    readers                   torn messages pass unseen
  *   topic.limit    a publisher's limit       who joins                 overwritten under a reader
+ *   topic.drops    what a publisher may drop who joins                 a gap in what must not be lost
  *   topic.next     who has claimed           who joins                 history begins too early */
 #include <stdlib.h>
 #include <string.h>
@@ -223,10 +225,21 @@ static uint64_t read_by_all(const struct spg__topic *topic, uint64_t next) {
     return bound < next - history ? bound : next - history;
 }
 
-static bool take_hot(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
+/* Announces what may be dropped, before and after the gates are looked at. */
+static uint64_t begin_to_drop(spg_publisher *publisher, uint64_t next, bool everybody) {
     const struct spg__topic *topic = &publisher->topic;
-    uint64_t next = spg__topic_head(topic);
-    uint64_t bound = read_by_all(topic, next);
+    spg__store_seq_cst_64(&publisher->row->drops, next); /* pairs: topic.drops */
+    uint64_t bound = everybody ? read_by_all(topic, next) : spg__topic_gate(topic, next, false);
+    spg__store_seq_cst_64(&publisher->row->drops, bound); /* pairs: topic.drops */
+    return bound;
+}
+
+static void end_to_drop(spg_publisher *publisher) {
+    spg__store_seq_cst_64(&publisher->row->drops, 0); /* pairs: topic.drops */
+}
+
+static bool find_hot(const struct spg__topic *topic, uint64_t next, uint64_t bound, uint64_t size,
+                     uint32_t *chunk) {
     for (uint64_t i = 1; i <= HOT_TRIES && bound - i >= oldest(topic, next); i++) {
         struct spg__published published;
         if (!spg__topic_has_chunk(topic, bound - i, &published)) continue;
@@ -235,6 +248,14 @@ static bool take_hot(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
         return true;
     }
     return false;
+}
+
+static bool take_hot(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
+    uint64_t next = spg__topic_head(&publisher->topic);
+    uint64_t bound = begin_to_drop(publisher, next, true);
+    bool found = find_hot(&publisher->topic, next, bound, size, chunk);
+    end_to_drop(publisher);
+    return found;
 }
 
 /* Gives up messages below `bound`, the oldest first, until so many bytes may be free. False: there
@@ -265,10 +286,11 @@ static int try_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
     int result = spg__arena_loan(&topic->arena, size, chunk);
     for (int everybody = 1; everybody >= 0 && result == SPG_EAGAIN; everybody--) {
         uint64_t next = spg__topic_head(topic);
-        uint64_t bound = everybody ? read_by_all(topic, next) : spg__topic_gate(topic, next, false);
+        uint64_t bound = begin_to_drop(publisher, next, everybody);
         while (result == SPG_EAGAIN && give_up(publisher, bound, next, size)) {
             result = spg__arena_loan(&topic->arena, size, chunk);
         }
+        end_to_drop(publisher);
     }
     /* Who cannot get the guard gives nothing up for it. */
     return result == SPG_ETIMEDOUT ? SPG_EAGAIN : result;
@@ -442,6 +464,7 @@ static int take_row(spg_publisher *publisher) {
         if (spg__load_acquire_64(&row->owner) != 0) continue; /* pairs: topic.owner */
         spg__store_release_64(&row->claim, 0);                /* pairs: topic.claim */
         spg__store_seq_cst_64(&row->limit, 0);                /* pairs: topic.limit */
+        spg__store_seq_cst_64(&row->drops, 0);                /* pairs: topic.drops */
         spg__store_relaxed_64(&row->published, 0);            /* relaxed: for people */
         /* relaxed: for people */
         spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime());

@@ -23,17 +23,33 @@ static uint64_t begin_at(const struct spg__topic *topic, uint32_t history) {
     return head - (history < there ? history : there);
 }
 
-/* How far publishers may go without looking at the gates again: what lies a ring below is not
- * safe. */
+/* How far publishers may go without looking at the gates again: what lies a ring below may be
+ * overwritten, and what they are about to drop may be dropped. What comes after is safe. */
 static uint64_t first_safe(const struct spg__topic *topic) {
-    uint64_t limit = 0;
+    uint64_t limit = topic->shape.slots, drops = 0;
     for (uint32_t i = 0; i < topic->shape.publishers; i++) {
         struct spg__publisher_shared *row = spg__topic_publisher(topic, i);
         if (spg__load_seq_cst_64(&row->owner) == 0) continue; /* pairs: topic.owner */
         uint64_t one = spg__load_seq_cst_64(&row->limit);     /* pairs: topic.limit */
         if (one > limit) limit = one;
+        one = spg__load_seq_cst_64(&row->drops); /* pairs: topic.drops */
+        if (one > drops) drops = one;
     }
-    return limit > topic->shape.slots ? limit - topic->shape.slots : 0;
+    return limit - topic->shape.slots > drops ? limit - topic->shape.slots : drops;
+}
+
+/* After the last one from `position` on that was dropped: who must not lose has no gap. */
+static uint64_t after_drops(const struct spg__topic *topic, uint64_t position) {
+    uint64_t head = spg__topic_head(topic);
+    uint64_t bound = head - position > topic->shape.slots ? position + topic->shape.slots : head;
+    for (uint64_t sequence = bound; sequence > position; sequence--) {
+        /* pairs: topic.slot */
+        uint64_t state = spg__load_acquire_64(&spg__topic_slot(topic, sequence - 1)->state);
+        if (spg__slot_sequence(state) == sequence - 1 &&
+            spg__slot_phase(state) == SPG__SLOT_DROPPED)
+            return sequence;
+    }
+    return position;
 }
 
 static void close_gate(spg_subscriber *subscriber, uint32_t index) {
@@ -44,6 +60,7 @@ static void close_gate(spg_subscriber *subscriber, uint32_t index) {
     spg__store_seq_cst_64(gates, bits | UINT64_C(1) << index % 64);
     uint64_t safe = first_safe(topic);
     if (safe > subscriber->position) subscriber->position = safe;
+    subscriber->position = after_drops(topic, subscriber->position);
 }
 
 static void begin(spg_subscriber *subscriber, uint32_t index, uint32_t history) {

@@ -68,7 +68,8 @@ struct spg__publisher_shared {
     spg__word64 limit;     /* it claims only sequences below this one */
     spg__word64 published; /* how many, for people */
     spg__word64 since;     /* nanoseconds since 1970, for people */
-    spg__word64 zeros[3];
+    spg__word64 drops;     /* it may be dropping messages below this one; 0: it is not */
+    spg__word64 zeros[2];
     spg__word64 loans[SPG__TOPIC_LOANS]; /* arena.h */
 };
 

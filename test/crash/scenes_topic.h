@@ -119,7 +119,9 @@ static void die_with_all_of_a_topic(void) {
     CHECK_OK(spg_subscriber_receive(faithful, &message, SPG_NOWAIT));
     CHECK_OK(spg_publisher_loan(publisher, SCENE_CHUNK, &data, SPG_NOWAIT));
     image_open(&image);
-    while (!image_claims(&image, image_own_row(&image), &sequence))
+    for (image_allow(&image, image_own_row(&image));
+         !image_claims(&image, image_own_row(&image), &sequence);
+         image_allow(&image, image_own_row(&image)))
         CHECK_OK(write_topic(publisher, 16));
     raise(SIGKILL);
 }
