@@ -97,6 +97,8 @@ static int check_options(const spg_topic_options *options) {
     if (options->subscribers < 1 || options->subscribers > SPG_TOPIC_SUBSCRIBERS_MAX)
         return refuse("subscribers is 1 to 1024");
     if (options->holds < 1 || options->holds > 1000) return refuse("holds is 1 to 1000");
+    if (options->timed > 1 || options->keep > 1 || options->zero != 0)
+        return refuse("timed and keep are 0 or 1, and zero is 0");
     if (options->type && strlen(options->type) > SPG_TYPE_NAME_MAX)
         return refuse("the type's name has more than 63 bytes");
     if (options->schema && strlen(options->schema) > SPG_SCHEMA_MAX)

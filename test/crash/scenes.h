@@ -1,6 +1,5 @@
 /* scenes.h: the scenes themselves. Included once by each enumeration. */
 #include "crash/scene.h"
-
 struct memory *memory;
 
 /* ---- the world ------------------------------------------------------------------------------- */

@@ -65,6 +65,11 @@ static int open_and_close_queue(void) {
     return result < 0 ? result : spg_queue_close(queue);
 }
 
+static void begin_queue(void) {
+    CHECK_OK(join());
+    for (int n = 0; n < SCENE_JOBS; n++) memory->value[n] = NOT_YET;
+}
+
 /* Two in hand at a time, the second done first; one goes back, and one is in hand at the end. */
 static int handle_jobs(void) {
     spg_queue *queue;
@@ -137,10 +142,12 @@ static void survive_queue(void) {
 }
 
 static void leave_jobs(void) {
+    begin_queue();
     CHECK_OK(push_jobs());
 }
 static void leave_one_job(void) {
     spg_queue *queue;
+    begin_queue();
     CHECK_OK(open_scene_queue(&queue));
     CHECK_OK(push_job(queue, 0));
     CHECK_OK(spg_queue_close(queue));
@@ -157,6 +164,7 @@ static void die_with_jobs(void) {
     raise(SIGKILL);
 }
 static void prepare_dead_consumer(void) {
+    begin_queue();
     in_a_killed_process(die_with_jobs);
 }
 
@@ -177,13 +185,36 @@ static int take_jobs_once(void) {
     return result == SPG_EAGAIN ? 0 : result;
 }
 
+/* Any job may be gone, but none comes twice. */
+static void survive_loss(void) {
+    for (int n = 0; n < SCENE_JOBS; n++) {
+        if (memory->value[n] == THERE) memory->value[n] = FINISHING;
+    }
+    survive_queue();
+}
+
+/* What the survivor finds and takes is over, should it die, too. */
+static void survive_once(void) {
+    uint64_t before[SCENE_JOBS];
+    spg_queue *queue;
+    CHECK_OK(open_scene_queue(&queue));
+    for (int n = 0; n < SCENE_JOBS; n++) before[n] = memory->value[n];
+    for (int n = 0; n < SCENE_JOBS; n++) {
+        if (before[n] != THERE) continue;
+        spg_job job;
+        memory->value[n] = FINISHING;
+        CHECK_OK(spg_queue_pop(queue, &job, SPG_NOWAIT));
+        CHECK_INT(n, *(const uint64_t *)job.data);
+        CHECK_OK(spg_queue_done(queue, &job));
+        memory->value[n] = GONE;
+    }
+    CHECK_OK(spg_queue_close(queue));
+    survive_loss();
+}
+
 static int unlink_queue(void) {
     int result = spg_queue_unlink(NULL, "scene");
     return result == SPG_ENOENT ? 0 : result;
-}
-static void survive_unlinked_queue(void) {
-    for (int n = 0; n < SCENE_JOBS; n++) memory->value[n] = FINISHING;
-    survive_queue();
 }
 
 /* ---- service --------------------------------------------------------------------------------- */
@@ -361,16 +392,16 @@ static void survive_service(void) {
 }
 
 #define JOBS_SCENES                                                                                \
-    {"make a queue", prepare_domain, open_and_close_queue, survive_queue},                         \
-        {"make a queue and push", prepare_domain, push_jobs, survive_queue},                       \
+    {"make a queue", begin_queue, open_and_close_queue, survive_queue},                            \
+        {"make a queue and push", begin_queue, push_jobs, survive_queue},                          \
         {"push to a queue", leave_one_job, push_jobs, survive_queue},                              \
         {"take, return and do jobs", leave_jobs, handle_jobs, survive_queue},                      \
         {"take a dead consumer's jobs", prepare_dead_consumer, handle_jobs, survive_queue},        \
         {"open a dead consumer's queue", prepare_dead_consumer, open_and_close_queue,              \
          survive_queue},                                                                           \
-        {"take jobs at most once", prepare_domain, take_jobs_once, survive_queue},                 \
+        {"take jobs at most once", begin_queue, take_jobs_once, survive_once},                     \
         {"collect a dead consumer's queue", prepare_dead_consumer, collect, survive_queue},        \
-        {"unlink a queue", leave_jobs, unlink_queue, survive_unlinked_queue},                      \
+        {"unlink a queue", leave_jobs, unlink_queue, survive_loss},                                \
         {"make a service", prepare_domain, open_and_close_service, survive_service},               \
         {"ask and answer", prepare_keeper, ask_and_answer, survive_service},                       \
         {"cancel requests", prepare_keeper, cancel_requests, survive_service},                     \
