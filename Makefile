@@ -3,7 +3,8 @@
 #   make            builds into build/
 #   make demo       the main job on real input
 #   make check      everything a change must pass; ends with "N passed, N failed"
-#   make bench      measures; writes build/bench/results.json
+#   make bench      measures; writes build/bench/results.json (BENCH=--quick: in half a minute)
+#   make bench-peers    installs what Samepage is compared with
 #   make install    into PREFIX (/usr/local), under DESTDIR if that is set
 #   make clean      removes the build folders
 #
@@ -13,7 +14,7 @@ PREFIX = /usr/local
 BUILD = cmake --build build --parallel $(shell nproc 2>/dev/null || echo 2)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all configure demo check bench install clean
+.PHONY: all configure demo check bench bench-peers install clean
 
 all: configure
 	@$(BUILD)
@@ -32,7 +33,11 @@ check:
 
 bench: configure
 	@$(BUILD) --target samepage-bench
-	@build/bench/samepage-bench build/bench/results.json
+	@build/bench/samepage-bench $(BENCH) build/bench/results.json
+
+bench-peers:
+	@dev/setup bench-peers
+	@if test -f build/cmake_install.cmake; then cmake build >/dev/null; fi
 
 install: all
 	cmake --install build --prefix "$(abspath $(PREFIX))"

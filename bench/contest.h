@@ -13,9 +13,9 @@
  * line back and forth: below 300 nanoseconds they are near, otherwise far. A repetition counts only
  * if both say the same; near and far are kept apart, and every ratio is of one class.
  *
- * Other work. A repetition in which a role lost its processor to somebody else, as the kernel counts
- * it, is made again, as often as there are retries left; what was disturbed even then is counted
- * and told.
+ * Other work. A repetition in which a role lost its processor to somebody else, as the kernel
+ * counts it, is made again, as often as there are retries left; what was disturbed even then is
+ * counted and told.
  *
  * Payload. Who sends writes every byte, who receives reads every byte, and the number in the first
  * and the last word is checked. A transport that copies sends from private memory; one that lends

@@ -29,9 +29,6 @@ void note_value(const struct value *value);
 
 void measure_rows(void);
 const struct contest *find_contest(enum pattern pattern, const char *name, size_t size);
-/* That, or its variant with a patient reader if that was better: a limit is the best there is. */
-const struct contest *find_best(enum pattern pattern, const char *name, size_t size,
-                                enum distance distance);
 void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]);
 
 /* ---- idle.c, opening.c ----------------------------------------------------------------------- */

@@ -79,18 +79,6 @@ const struct contest *find_contest(enum pattern pattern, const char *name, size_
     return NULL;
 }
 
-const struct contest *find_best(enum pattern pattern, const char *name, size_t size,
-                                enum distance distance) {
-    char patient[96];
-    struct figure one, other;
-    const struct contest *found = find_contest(pattern, name, size);
-    snprintf(patient, sizeof patient, "%s, patient reader", name);
-    const struct contest *better = find_contest(pattern, patient, size);
-    if (!found || !better) return found;
-    if (!figure_of(better, distance, &other)) return found;
-    return figure_of(found, distance, &one) && one.cost <= other.cost ? found : better;
-}
-
 enum distance main_distance(const struct row *row) {
     int rounds[CLASSES] = {0};
     for (int i = 0; i < row->count; i++) {

@@ -24,7 +24,18 @@ struct screen {
 
 /* ---- drawing --------------------------------------------------------------------------------- */
 
-/* A line of a table, cut at the edge. */
+/* A text, cut at the edge. */
+static void draw_text(int y, int x, const char *text) {
+    const char *end = text;
+    if (x >= COLS) return;
+    for (int left = COLS - x; *end && left > 0; left--) {
+        do end++;
+        while (((unsigned char)*end & 0xc0) == 0x80);
+    }
+    mvaddnstr(y, x, text, (int)(end - text));
+}
+
+/* A line of a table. */
 static void draw_row(int y, const struct table *table, const size_t *widths, size_t first,
                      attr_t look) {
     int x = 0;
@@ -36,7 +47,7 @@ static void draw_row(int y, const struct table *table, const size_t *widths, siz
         const char *text = first == SIZE_MAX ? title : table->cells[first + column];
         int gap = right ? (int)(widths[column] - text_width(text)) : 0;
         if (x + gap >= COLS) break;
-        mvaddnstr(y, x + gap, text, -1);
+        draw_text(y, x + gap, text);
         x += (int)widths[column] + 2;
     }
     attrset(A_NORMAL);
@@ -50,13 +61,14 @@ static size_t chosen_row(const struct screen *screen) {
 }
 
 static void draw_head(const struct screen *screen) {
-    char summary[SUMMARY_BYTES], path[4200];
+    char summary[SUMMARY_BYTES], path[4200], line[4200 + SUMMARY_BYTES + 32];
     attrset(A_BOLD);
-    mvaddnstr(0, 0, "samepage top", COLS);
+    draw_text(0, 0, "samepage top");
     attrset(A_NORMAL);
     if (spg_domain_path(NULL, path, sizeof path) < 0) *path = '\0';
-    printw("  %s  %s%s", path, view_summary(summary, &screen->view),
-           screen->paused ? "  (stopped)" : "");
+    snprintf(line, sizeof line, "%s%s  %s", screen->paused ? "(stopped)  " : "",
+             view_summary(summary, &screen->view), path);
+    draw_text(0, 14, line);
 }
 
 /* The rows that fit above the members, so that the chosen one is among them. Returns how many lines
@@ -82,11 +94,12 @@ static void draw_members(const struct screen *screen, int y) {
     struct table table;
     size_t widths[CELLS_MAX];
     attrset(A_BOLD);
-    mvaddnstr(y, 0, seen->name, COLS);
+    draw_text(y, 0, seen->name);
     attrset(A_NORMAL);
     if (seen->now.count == 0) {
-        printw("  %s", seen->now.facts.kind == SPG_ENTRY_CELL ? "nobody writes it at this moment"
-                                                              : "nobody takes part");
+        draw_text(y, (int)text_width(seen->name) + 2,
+                  seen->now.facts.kind == SPG_ENTRY_CELL ? "nobody writes it at this moment"
+                                                         : "nobody takes part");
         return;
     }
     members_table(&table, seen);
@@ -102,7 +115,7 @@ static void draw(struct screen *screen) {
     erase();
     draw_head(screen);
     if (screen->view.count == 0) {
-        mvaddnstr(2, 0, "There is no channel here yet. Try: vmstat 1 | samepage pub load", COLS);
+        draw_text(2, 0, "There is no channel here yet. Try: vmstat 1 | samepage pub load");
     } else {
         size_t members = screen->view.rows[chosen_row(screen)].now.count;
         int below = (int)(members < LINES / 2u ? members : LINES / 2u) + 3;
@@ -111,7 +124,7 @@ static void draw(struct screen *screen) {
         if (2 + taken + 2 < LINES) draw_members(screen, 2 + taken + 1);
     }
     attrset(A_DIM);
-    mvaddnstr(LINES - 1, 0, "q quit   up, down choose   space stop, go on", COLS);
+    draw_text(LINES - 1, 0, "q quit   up, down choose   space stop, go on");
     attrset(A_NORMAL);
     refresh();
 }

@@ -106,9 +106,10 @@ static int measure(struct result results[WAYS], const struct archive *archive, i
 }
 
 static void announce(const struct wishes *wishes, const struct archive *archive) {
-    printf("tar reads %zu names, %.1f MiB, from %s%s. `=>` is a stream, `|` a pipe,\n"
-           "each 1 MiB; the keeper keeps what comes in private memory. The last two send the "
-           "archive from\nmemory, without tar. Rounds: %d.\n\n",
+    printf("tar reads %zu names, %.1f MiB, from %s%s.\n"
+           "A stream (=>) and a pipe (|) hold 1 MiB; the keeper puts what comes into its own "
+           "memory. The\nlast two ways send the finished archive out of memory, without tar. "
+           "Rounds: %d.\n\n",
            archive->names, (double)archive->contents / 1048576, wishes->archived,
            archive->is_cut ? " (within the limits)" : "", wishes->rounds);
     fflush(stdout);
@@ -133,8 +134,9 @@ static int conclude(const struct result results[WAYS], const struct archive *arc
         matched += results[i].matched;
         expected += results[i].rounds;
     }
-    printf("\n%d digests of %d match: %.1f MiB each.\n", matched, expected,
-           (double)archive->size / 1048576);
+    printf("\nWhere tar takes part it sets the pace; what stream and pipe carry by themselves the "
+           "last two\nways show. %d digests of %d match, each of %.1f MiB.\n",
+           matched, expected, (double)archive->size / 1048576);
     if (matched == expected) return 0;
     return complain("what arrived is not what tar wrote before; did any file change meanwhile?");
 }

@@ -53,12 +53,12 @@ static int run_plan(struct row rows[MEDIA], const struct tree *tree, int rounds)
 }
 
 static void announce(const struct wishes *wishes, const struct tree *tree) {
-    printf(
-        "%zu files, %.1f MiB, from %s%s, by one sender to %d receivers; the same by a pipe\n"
-        "and by a socket. Shared memory: %d buffers of %d KiB for each receiver; rounds: %d.\n\n",
-        tree->count, (double)tree->bytes / 1048576, wishes->path,
-        tree->is_cut ? " (within the limits)" : "", RECEIVERS, BUFFERS, BUFFER_BYTES / 1024,
-        wishes->rounds);
+    printf("%zu files, %.1f MiB, from %s%s, by one sender to %d receivers.\n"
+           "Shared memory: %d buffers of %d KiB for each receiver. Rounds: %d, over all kinds in "
+           "turn.\n\n",
+           tree->count, (double)tree->bytes / 1048576, wishes->path,
+           tree->is_cut ? " (within the limits)" : "", RECEIVERS, BUFFERS, BUFFER_BYTES / 1024,
+           wishes->rounds);
     fflush(stdout);
 }
 

@@ -58,15 +58,22 @@ static int run_parts(const struct wishes *wishes, int only) {
     return verified;
 }
 
+static void announce(int wanted) {
+    printf("samepage-demo: %s on real input. Everything that arrives is verified.\n\n",
+           wanted == 1 ? "one job" : "three jobs");
+    fflush(stdout);
+}
+
 static int run(const struct wishes *wishes, int only) {
     int wanted = only ? 1 : PARTS;
     if (domain_make() < 0) return 1;
+    announce(wanted);
     int verified = run_parts(wishes, only);
     int cleared = domain_remove();
     if (is_stopping()) return 1;
     if (cleared >= 0) {
-        printf("Nothing is left behind: no process, no segment, no topic, no stream; %d nodes of\n"
-               "the killed were cleared up, the domain is removed.\n",
+        printf("Nothing is left behind: no process, no segment, no topic, no stream; the nodes of "
+               "%d processes\nthat are gone were cleared up, and the domain is removed.\n",
                cleared);
     }
     bool is_whole = verified == wanted && cleared >= 0;

@@ -26,7 +26,7 @@
  *   topic.slot     commit, claim             readers, next claimer     bytes from before the commit
  *   topic.body     each word of a message    readers                   torn messages pass unseen
  *   topic.limit    a publisher's limit       who joins                 overwritten under a reader
- *   topic.drops    what a publisher may drop who joins                 a gap in what must not be lost
+ *   topic.drops    what publishers may drop who joins                a gap for who must not lose
  *   topic.next     who has claimed           who joins                 history begins too early */
 #include <stdlib.h>
 #include <string.h>

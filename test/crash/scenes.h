@@ -1,7 +1,6 @@
 /* scenes.h: the scenes themselves. Included once by each enumeration. */
 #include "crash/scene.h"
 struct memory *memory;
-
 /* ---- the world ------------------------------------------------------------------------------- */
 
 const char *scene_posix(void) {
