@@ -9,6 +9,10 @@
 
 enum { LINES_MAX = 24 };
 
+#define PAYLOADS                                                                                   \
+    "set logscale x 2\nset xlabel 'payload, bytes'\n"                                              \
+    "set xtics ('8' 8, '48' 48, '1 Ki' 1024, '64 Ki' 65536, '4 Mi' 4194304)\n"
+
 struct line {
     const char *name;
     int number;
@@ -108,7 +112,8 @@ static void plot_distribution(FILE *file, const struct row *row) {
         count++;
     }
     fprintf(file,
-            "set title \"Latency distribution: %s\"\nset logscale xy 10\nset style data steps\n"
+            "set title \"Latency distribution: %s\"\nset logscale xy 10\nset xtics auto\nset style "
+            "data steps\n"
             "set xlabel 'ns'\nset ylabel 'part that took as long or longer'\n"
             "set xrange [*:*]\nset yrange [1e-6:1]\n",
             row->title);
@@ -118,13 +123,14 @@ static void plot_distribution(FILE *file, const struct row *row) {
 static void write_script(FILE *file) {
     fputs(style, file);
     plot_sizes(file, ROUND_TRIP, "latency", "Round trip, polling",
-               "set logscale x 2\nset logscale y 10\nset xlabel 'payload, bytes'\n"
-               "set ylabel 'ns'\n");
+               PAYLOADS "set logscale y 10\n"
+                        "set ylabel 'ns'\n");
     plot_sizes(file, ONE_WAY, "throughput", "One way",
-               "set logscale x 2\nset logscale y 10\nset xlabel 'payload, bytes'\n"
-               "set ylabel 'GB/s'\n");
+               PAYLOADS "set logscale y 10\n"
+                        "set ylabel 'GB/s'\n");
     plot_sizes(file, FAN_OUT, "subscribers", "Publishing 48 bytes",
-               "set logscale x 2\nunset logscale y\nset yrange [0:*]\nset xlabel 'subscribers'\n"
+               "set logscale x 2\nset xtics auto\nunset logscale y\nset yrange [0:*]\nset xlabel "
+               "'subscribers'\n"
                "set ylabel 'ns'\n");
     const struct contest *trip = find_contest(ROUND_TRIP, "topic", 48);
     for (int i = 0; trip && i < results.row_count; i++) {

@@ -25,6 +25,7 @@ struct reading {
     int size;
     uint64_t version; /* of the value; 0: none yet */
     bool raw, json, follow;
+    bool newer; /* than what is there now */
     int64_t timeout;
 };
 
@@ -36,6 +37,7 @@ static int open_either(struct reading *reading, spg_node *node) {
     return spg_cell_open(&reading->cell, NULL, reading->name, &reading->options);
 }
 
+/* A cell that had to be waited for has nothing old. */
 static int open_in_time(struct reading *reading, spg_node *node) {
     struct patience patience = {reading->timeout, 0};
     for (;;) {
@@ -43,6 +45,7 @@ static int open_in_time(struct reading *reading, spg_node *node) {
         if (result != SPG_ENOENT) return result;
         int64_t slice = patience_slice(&patience);
         if (slice == SPG_NOWAIT || stop_signal()) return result;
+        reading->newer = false;
         nap(slice < LOOK_NS ? slice : LOOK_NS);
     }
 }
@@ -95,12 +98,11 @@ static int get_newer(struct reading *reading) {
     return result < 0 ? complain_about(reading->name, result) : print_value(reading);
 }
 
-static int get(struct reading *reading, bool newer) {
+static int get(struct reading *reading) {
     int result = read_value(reading);
     if (result < 0) return complain_about(reading->name, result);
-    bool prints_first = reading->version > 0 && (reading->follow || !newer);
+    bool prints_first = reading->version > 0 && (reading->follow || !reading->newer);
     int status = prints_first ? print_value(reading) : get_newer(reading);
-    if (newer && reading->follow && reading->timeout == SPG_NOWAIT) return status;
     while (reading->follow && status == EXIT_OK) status = get_newer(reading);
     return stop_signal() ? EXIT_OK : status;
 }
@@ -111,6 +113,7 @@ static int run_get(const struct arguments *arguments) {
     reading.raw = option_given(arguments, "raw");
     reading.json = option_given(arguments, "json");
     reading.follow = option_given(arguments, "follow");
+    reading.newer = option_given(arguments, "wait");
     reading.options.read_only = option_given(arguments, "read-only");
     reading.options.type = option_value(arguments, "type");
     if (!take_duration(arguments, "wait", &reading.timeout)) return EXIT_WRONG_USE;
@@ -130,10 +133,9 @@ static int run_get(const struct arguments *arguments) {
                         reading.name, reading.name);
     }
     if (result < 0) return complain_of(result);
-    bool newer = option_given(arguments, "wait");
-    if (reading.follow && !newer) reading.timeout = SPG_FOREVER;
+    if (reading.follow && !option_given(arguments, "wait")) reading.timeout = SPG_FOREVER;
     reading.value = must_have(malloc(spg_cell_capacity(reading.cell) + 1));
-    status = get(&reading, newer);
+    status = get(&reading);
     free(reading.value);
     spg_cell_close(reading.cell);
     return status;

@@ -109,6 +109,7 @@ const struct command send_command = {
     .summary = "send the standard input through a stream",
     .about = "Waits for the reader, which may come first or later. If the input cannot be\n"
              "read to its end, the reader is not given one: it learns that the sender died.",
+    .examples = "  tar c DIR | samepage send backup",
     .options = send_options,
     .least = 1,
     .most = 1,
@@ -121,6 +122,7 @@ const struct command recv_command = {
     .summary = "write what comes through a stream to the standard output",
     .about = "Ends with status 0 at the end that the sender gave, and with 1 if the sender\n"
              "died: what it had sent was written before.",
+    .examples = "  samepage recv backup | tar x",
     .options = no_options,
     .least = 1,
     .most = 1,

@@ -266,9 +266,8 @@ static void announce(const struct wishes *wishes) {
     char rate[48] = "as many pictures as it can";
     if (wishes->rate) snprintf(rate, sizeof rate, "%ld pictures a second", wishes->rate);
     printf("2. Pictures, over a topic\n\n"
-           "A camera publishes %s of %dx%dx3 bytes, drawn in\n"
-           "shared memory; each subscriber computes every checksum where the picture lies. Nothing "
-           "is copied.\n\n",
+           "A camera publishes %s of %dx%dx3 bytes, drawn in shared memory;\n"
+           "each subscriber computes every checksum where the picture lies. Nothing is copied.\n\n",
            rate, PICTURE_WIDTH, PICTURE_HEIGHT);
     fflush(stdout);
 }

@@ -60,7 +60,7 @@ static void print_counts(const struct camera_report *report, int index) {
     snprintf(pictures, sizeof pictures, "%" PRIu64 " to %" PRIu64, atomic_load(&tally->begin),
              account.end);
     if (wrong) snprintf(checksums, sizeof checksums, "%" PRIu64 " WRONG", wrong);
-    printf("%-26s %-12s %6" PRIu64 " = %6" PRIu64 " + %-6" PRIu64 "  %-8s %s\n",
+    printf("%-26s %-12s %9" PRIu64 " = %8" PRIu64 " + %-6" PRIu64 "  %-8s %s\n",
            camera_roles[index].label, pictures, account.size, received, atomic_load(&tally->missed),
            account.adds_up && account.joined_right ? "yes" : "NO", checksums);
 }
@@ -163,7 +163,7 @@ static void print_verdict(const struct camera_report *report) {
 
 void camera_print(const struct camera_report *report) {
     print_head(report);
-    printf("%-26s %-12s %6s   %6s   %-6s  %-8s %s\n", "subscriber", "pictures", "number",
+    printf("%-26s %-12s %9s = %8s + %-6s  %-8s %s\n", "subscriber", "pictures", "published",
            "received", "missed", "adds up", "checksums");
     for (int i = 0; i < AUDIENCE; i++) print_counts(report, i);
     printf("\n%-26s %7s %7s %7s %7s  %s\n", "from publish to receive", "p50", "p90", "p99", "max",

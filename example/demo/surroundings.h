@@ -13,8 +13,7 @@ int domain_make(void);
 
 /* Clears up after the killed, and proves that nothing is left: no process of ours, no segment, no
  * node but our own, no finding of the audit, no other file. Then removes the domain. Says on stderr
- * what was left. Returns how many nodes of processes
- * that are gone were cleared up, or -1. */
+ * what was left. Returns how many nodes of processes that are gone were cleared up, or -1. */
 int domain_remove(void);
 
 #endif

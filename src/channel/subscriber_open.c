@@ -114,10 +114,21 @@ static int open_once(spg_subscriber *subscriber, const spg_subscriber_options *o
     return result;
 }
 
+/* The domain may be yet to be made, like the topic. */
+static int look_at_domain(spg_subscriber *subscriber, const char *path) {
+    struct spg__domain *outside = &subscriber->outside;
+    if (subscriber->is_looking) return 0;
+    int result = spg__domain_open(outside, path, 0, SPG__DOMAIN_LOOK);
+    if (result == SPG_EPERM) result = spg__domain_open(outside, path, 0, SPG__DOMAIN_PLAIN);
+    subscriber->is_looking = result == 0;
+    return result;
+}
+
 /* Nothing is locked: what is linked is whole. */
 static int look_once(spg_subscriber *subscriber, const spg_subscriber_options *options) {
     struct spg__topic *topic = &subscriber->topic;
-    int result = spg__channel_attach(&topic->channel, SPG__FILE_READ);
+    int result = look_at_domain(subscriber, options->domain);
+    if (result == 0) result = spg__channel_attach(&topic->channel, SPG__FILE_READ);
     if (result == 0) result = spg__topic_settle(topic);
     if (result == 0) result = spg__topic_check_type(topic, options->type, options->type_size);
     if (result < 0) return result;
@@ -145,12 +156,7 @@ static int find(spg_subscriber *subscriber, spg_node *node, const char *name,
     if (!options->read_only) return spg__channel_begin(channel, node, name, &spg__kind_of_topic);
     int result = spg__channel_file_name(channel->file_name, name, &spg__kind_of_topic);
     if (result == 0) result = spg__self_incarnate();
-    if (result == 0)
-        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_LOOK);
-    if (result == SPG_EPERM)
-        result = spg__domain_open(&subscriber->outside, options->domain, 0, SPG__DOMAIN_PLAIN);
     if (result < 0) return result;
-    subscriber->is_looking = true;
     channel->kind = &spg__kind_of_topic;
     channel->domain = &subscriber->outside;
     channel->incarnation = spg__incarnation();

@@ -223,10 +223,10 @@ uint64_t spg__topic_head(const struct spg__topic *topic);
 uint32_t spg__topic_recover(const struct spg__topic *topic);
 /* The same, taking the lock; 0 also where it is not to be had. */
 uint32_t spg__topic_recover_unlocked(const struct spg__topic *topic);
-/* Is there anything to recover? One system call for each member. */
+/* Is there anything to recover? One system call for each node among the members. */
 bool spg__topic_has_gone(const struct spg__topic *topic);
-/* How many members live? */
-uint32_t spg__topic_living(const struct spg__topic *topic);
+/* Does any member live? */
+bool spg__topic_has_living(const struct spg__topic *topic);
 /* Our member has left: takes it out, and the topic away with its last one. */
 void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner);
 

@@ -132,19 +132,33 @@ static void recover_subscriber(const struct spg__topic *topic, uint32_t row) {
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+/* Who was found alive in one walk over the rows: each node is asked after once, not once a row. */
+enum { CENSUS = 255 };
+struct census {
+    uint64_t alive[CENSUS];
+};
+
+static bool is_gone(const struct spg__topic *topic, struct census *census,
+                    const spg__word64 *word) {
+    uint64_t owner = spg__load_acquire_64(word); /* pairs: topic.owner */
+    uint64_t number = owner >> SPG__TOPIC_ROW_SHIFT;
+    if (owner == 0) return false;
+    if (!(owner & SPG__TOPIC_LEFT) && census->alive[number % CENSUS] == number) return false;
+    if (spg__topic_is_gone(topic, owner)) return true;
+    census->alive[number % CENSUS] = number;
+    return false;
+}
+
 uint32_t spg__topic_recover(const struct spg__topic *topic) {
+    struct census census = {{0}};
     uint32_t recovered = 0;
     for (uint32_t row = 0; row < topic->shape.publishers; row++) {
-        /* pairs: topic.owner */
-        uint64_t owner = spg__load_acquire_64(&spg__topic_publisher(topic, row)->owner);
-        if (!spg__topic_is_gone(topic, owner)) continue;
+        if (!is_gone(topic, &census, &spg__topic_publisher(topic, row)->owner)) continue;
         recover_publisher(topic, row);
         recovered++;
     }
     for (uint32_t row = 0; row < topic->shape.subscribers; row++) {
-        /* pairs: topic.owner */
-        uint64_t owner = spg__load_acquire_64(&spg__topic_subscriber(topic, row)->owner);
-        if (!spg__topic_is_gone(topic, owner)) continue;
+        if (!is_gone(topic, &census, &spg__topic_subscriber(topic, row)->owner)) continue;
         recover_subscriber(topic, row);
         recovered++;
     }
@@ -156,15 +170,12 @@ uint32_t spg__topic_recover(const struct spg__topic *topic) {
 }
 
 bool spg__topic_has_gone(const struct spg__topic *topic) {
+    struct census census = {{0}};
     for (uint32_t row = 0; row < topic->shape.publishers; row++) {
-        /* pairs: topic.owner */
-        uint64_t owner = spg__load_acquire_64(&spg__topic_publisher(topic, row)->owner);
-        if (spg__topic_is_gone(topic, owner)) return true;
+        if (is_gone(topic, &census, &spg__topic_publisher(topic, row)->owner)) return true;
     }
     for (uint32_t row = 0; row < topic->shape.subscribers; row++) {
-        /* pairs: topic.owner */
-        uint64_t owner = spg__load_acquire_64(&spg__topic_subscriber(topic, row)->owner);
-        if (spg__topic_is_gone(topic, owner)) return true;
+        if (is_gone(topic, &census, &spg__topic_subscriber(topic, row)->owner)) return true;
     }
     return false;
 }
@@ -182,13 +193,14 @@ static bool lives(const struct spg__topic *topic, const spg__word64 *word) {
     return owner != 0 && !spg__topic_is_gone(topic, owner);
 }
 
-uint32_t spg__topic_living(const struct spg__topic *topic) {
-    uint32_t living = 0;
-    for (uint32_t row = 0; row < topic->shape.publishers; row++)
-        living += lives(topic, &spg__topic_publisher(topic, row)->owner);
-    for (uint32_t row = 0; row < topic->shape.subscribers; row++)
-        living += lives(topic, &spg__topic_subscriber(topic, row)->owner);
-    return living;
+bool spg__topic_has_living(const struct spg__topic *topic) {
+    for (uint32_t row = 0; row < topic->shape.publishers; row++) {
+        if (lives(topic, &spg__topic_publisher(topic, row)->owner)) return true;
+    }
+    for (uint32_t row = 0; row < topic->shape.subscribers; row++) {
+        if (lives(topic, &spg__topic_subscriber(topic, row)->owner)) return true;
+    }
+    return false;
 }
 
 void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner) {
@@ -197,7 +209,7 @@ void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner) {
     spg__store_release_64(owner, word | SPG__TOPIC_LEFT); /* pairs: topic.owner */
     if (spg__domain_lock(topic->channel.domain, &lock) < 0) return;
     spg__topic_recover(topic);
-    if (!(topic->shape.flags & SPG__TOPIC_KEEP) && spg__topic_living(topic) == 0) {
+    if (!(topic->shape.flags & SPG__TOPIC_KEEP) && !spg__topic_has_living(topic)) {
         spg__channel_unname(&topic->channel);
     }
     spg__domain_unlock(&lock);

@@ -17,7 +17,9 @@ static void facts_of(const struct spg__looked *looked, spg_channel_facts *facts)
     facts->waiting = found.in_phase[SPG__JOB_OFFERED] + found.in_phase[SPG__JOB_RETURNING];
     facts->taken = found.in_phase[SPG__JOB_TAKEN] + found.in_phase[SPG__JOB_CANCELLED] +
                    found.in_phase[SPG__JOB_ORPHANED];
-    facts->messages = spg__load_relaxed_64(&jobs->shared->tail);              /* relaxed: a look */
+    uint64_t tail = spg__load_relaxed_64(&jobs->shared->tail); /* relaxed: a look */
+    /* Positions begin in lap 1. */
+    facts->messages = tail > jobs->shape.capacity ? tail - jobs->shape.capacity : 0;
     facts->receivers_sleep = spg__load_relaxed_32(&jobs->shared->offers) & 1; /* relaxed: a look */
     facts->senders_sleep = spg__load_relaxed_32(&jobs->shared->room) & 1;     /* relaxed: a look */
     facts->type_size = jobs->shape.type_size;

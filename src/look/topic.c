@@ -222,7 +222,7 @@ static void audit_topic(const struct spg__looked *looked, struct spg__audit *aud
 static uint32_t recover(const struct spg__looked *looked, bool *over) {
     const struct spg__topic *topic = &looked->as.topic;
     uint32_t recovered = spg__topic_recover(topic);
-    *over = !(topic->shape.flags & SPG__TOPIC_KEEP) && spg__topic_living(topic) == 0;
+    *over = !(topic->shape.flags & SPG__TOPIC_KEEP) && !spg__topic_has_living(topic);
     return recovered;
 }
 

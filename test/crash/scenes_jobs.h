@@ -348,7 +348,27 @@ static void keep_service(void) {
     _exit(0);
 }
 
+static bool is_running(uint64_t pid) {
+    char path[40], text[300] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    bool read = fgets(text, sizeof text, file) != NULL;
+    fclose(file);
+    const char *name_end = strrchr(text, ')');
+    return read && name_end && name_end[2] != 'Z';
+}
+
+/* It is no child of ours: somebody else will collect what is left of it. */
+static void end_keeper(void) {
+    uint64_t pid = memory->value[3];
+    if (pid) kill((pid_t)pid, SIGKILL);
+    while (pid && is_running(pid)) nap_ms(1);
+    memory->value[2] = memory->value[3] = 0;
+}
+
 static void prepare_keeper(void) {
+    end_keeper();
     if (fork() == 0) keep_service();
     while (*(volatile uint64_t *)&memory->value[2] == 0) nap_ms(1);
 }
@@ -358,13 +378,6 @@ static void prepare_dead_service(void) {
 static void prepare_dead_among_living(void) {
     prepare_keeper();
     prepare_dead_service();
-}
-
-static void end_keeper(void) {
-    if (memory->value[3] == 0) return;
-    kill((pid_t)memory->value[3], SIGKILL);
-    while (spg_node_alive(NULL, memory->value[2])) nap_ms(1);
-    memory->value[3] = 0;
 }
 
 static void check_service_works(void) {

@@ -233,7 +233,7 @@ ROLE(consumer) {
 
 static void check_many(int producers, int consumers) {
     struct role *making[8], *taking[8];
-    char text[8][8];
+    char text[8][16];
     int64_t sum = 0;
     spg_queue *queue = open_queue();
     for (int i = 0; i < consumers; i++) taking[i] = role_start("consumer");

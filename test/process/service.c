@@ -249,7 +249,7 @@ ROLE(sender) {
 
 static void check_many(const char *role, int clients, int servers) {
     struct role *asking[4], *serving[4];
-    char text[4][8];
+    char text[4][16];
     spg_client *client = open_client(NULL);
     for (int i = 0; i < servers; i++) serving[i] = role_start("server");
     for (int i = 0; i < clients; i++) {

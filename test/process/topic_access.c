@@ -45,6 +45,7 @@ static void become_a_stranger(void) {
 static void read_as_a_stranger(void *argument) {
     spg_message held, message;
     spg_subscriber *refused = NULL;
+    if (argument) step_await(1); /* until we may */
     if (argument) become_a_stranger();
     if (argument)
         CHECK_RESULT(SPG_EPERM, spg_subscriber_open(&refused, NULL, topic_name(), NULL));
@@ -52,10 +53,10 @@ static void read_as_a_stranger(void *argument) {
     for (uint64_t n = 0; n < 4; n++) message_receive(subscriber, n % 2 ? 2000 : 20, 1, n);
     CHECK_RESULT(SPG_EAGAIN, spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));
     CHECK_RESULT(SPG_ETIMEDOUT, spg_subscriber_receive(subscriber, &message, MILLISECONDS(5)));
-    step_reach(1);
+    step_reach(2);
     message_receive(subscriber, 20, 1, 4);
     message_expect(subscriber, &held, 2000, 1, 5);
-    step_reach(2);
+    step_reach(3);
     int fd = spg_subscriber_fd(subscriber);
     CHECK(fd >= 0);
     for (uint64_t n = 6; n < 10;) {
@@ -65,8 +66,8 @@ static void read_as_a_stranger(void *argument) {
         CHECK(message_is(message.data, message.size, 1, n++));
         CHECK_OK(spg_subscriber_release(subscriber, &message));
     }
-    step_reach(3);
-    step_await(4);
+    step_reach(4);
+    step_await(5);
     CHECK(message_is(held.data, held.size, 1, 5));
     CHECK_OK(spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));
     CHECK(message.lost > 0);
@@ -76,15 +77,14 @@ static void read_as_a_stranger(void *argument) {
 
 static void publish_for(struct role *reader) {
     spg_publisher *publisher = publish_for_all();
-    (void)reader;
     for (uint64_t n = 0; n < 4; n++)
         CHECK_OK(message_send(publisher, n % 2 ? 2000 : 20, 1, n, SPG_NOWAIT));
-    step_reach(0);
-    step_await(1);
+    step_reach(1);
+    step_await(2);
     nap_ms(20);
     for (uint64_t n = 4; n < 6; n++)
         CHECK_OK(message_send(publisher, n % 2 ? 2000 : 20, 1, n, SPG_NOWAIT));
-    step_await(2);
+    step_await(3);
     uint64_t hash = hash_of_topic();
     nap_ms(20);
     CHECK(hash == hash_of_topic());
@@ -92,11 +92,11 @@ static void publish_for(struct role *reader) {
         nap_ms(5);
         CHECK_OK(message_send(publisher, n % 2 ? 2000 : 20, 1, n, SPG_NOWAIT));
     }
-    step_await(3);
+    step_await(4);
     /* It holds up nobody. */
     for (uint64_t n = 0; n < 500; n++)
         CHECK_OK(message_send(publisher, n % 3 ? 20 : 3000, 2, n, SPG_NOWAIT));
-    step_reach(4);
+    step_reach(5);
     ROLE_ENDS_WELL(reader);
     topic_is_clean(1, 0);
     CHECK_OK(spg_publisher_close(publisher));
@@ -147,18 +147,23 @@ TEST(who_only_reads_sees_nothing_torn_and_counts_exactly) {
 
 /* ---- many at once ---------------------------------------------------------------------------- */
 
+/* So many processes wait with long naps, or they would do nothing else. */
+static void await_calmly(int64_t step) {
+    while (*counter(0) < step) nap_ms(20);
+}
+
 static void open_at_once(void *argument) {
     enum { SUBSCRIBERS = 4 };
-    spg_topic_options options = small_topic(64, 65536);
+    spg_topic_options options = small_topic(256, 65536);
     spg_subscriber *subscribers[SUBSCRIBERS];
     options.publishers = 255;
     options.subscribers = 1024;
     ++*counter(1);
-    step_await(1);
+    await_calmly(1);
     spg_publisher *publisher = publish_as(&options);
     for (uint32_t i = 0; i < SUBSCRIBERS; i++) subscribers[i] = subscribe_as(i % 2, 0);
     ++*counter(2);
-    step_await(2);
+    await_calmly(2);
     CHECK_OK(message_send(publisher, 40, (uintptr_t)argument, 0, MILLISECONDS(60000)));
     for (int i = 0; i < SUBSCRIBERS; i++) CHECK_OK(spg_subscriber_close(subscribers[i]));
     CHECK_OK(spg_publisher_close(publisher));
