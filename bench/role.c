@@ -19,7 +19,7 @@
 
 enum {
     LOOK_NS = 50 * 1000 * 1000, /* how often the parent looks whether its roles live */
-    PATIENCE_S = 15,            /* a repetition that takes longer hangs */
+    PATIENCE_S = 30,            /* a repetition that takes longer hangs */
     PROBES = 5,
     PROBE_TRIPS = 150,
     SPINS = 2000
@@ -163,7 +163,9 @@ static bool await_all(struct contest *contest) {
         wait_while(&control->done, done);
         if (!look_after(contest)) return false;
         if (nanoseconds() - begin > PATIENCE_S * 1e9)
-            return fail(contest, "it hangs: no end of a repetition", (int)done);
+            return fail(contest,
+                        "no end of a repetition in 30 s: it hangs, or the machine is overloaded",
+                        (int)done);
     }
 }
 

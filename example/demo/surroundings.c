@@ -155,10 +155,14 @@ static void sweep_all(void) {
     }
 }
 
+/* We join it at once, so that whoever sweeps next can tell that we lived, and are dead. */
 int domain_make(void) {
+    uint64_t id;
     sweep_all();
     if (!mkdtemp(domain)) return complain("%s: %s", domain, strerror(errno));
-    if (setenv("SAMEPAGE_DOMAIN", domain, 1) == 0) return 0;
-    rmdir(domain);
-    return complain("no memory");
+    int result = setenv("SAMEPAGE_DOMAIN", domain, 1) == 0 ? 0 : SPG_ENOMEM;
+    if (result == 0) result = spg_node_id(NULL, &id);
+    if (result == 0) return 0;
+    remove_directory(domain);
+    return complain_of(domain, result);
 }

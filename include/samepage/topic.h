@@ -81,7 +81,8 @@ typedef struct spg_subscriber_options {
     uint32_t struct_size; /* sizeof(spg_subscriber_options) */
     uint32_t policy;      /* enum spg_policy. Default SPG_MAY_LOSE */
     uint32_t history;     /* with how many of the last messages to begin, as far as they are still
-                             there; SPG_ALL_HISTORY: all. Default 0: what is published from now */
+                             there; SPG_ALL_HISTORY: all. Who must not lose begins after the last
+                             one that is gone. Default 0: what is published from now */
     uint32_t read_only;   /* 1: the topic is not written to at all, so it needs the right to read
                              only; node must be NULL. It may lose, its messages are copies, and it
                              waits by looking every millisecond. Default 0 */

@@ -130,8 +130,7 @@ int spg__topic_read_reader_options(spg_subscriber_options *options,
     if (options->policy > SPG_MUST_NOT_LOSE || !spg__timeout_is_valid(options->timeout))
         return spg__fail(SPG_EINVAL, "spg_subscriber_options: policy or timeout cannot be");
     if (options->read_only > 1 || options->zero != 0)
-        return spg__fail(SPG_EINVAL,
-                         "spg_subscriber_options: read_only is 0 or 1, and zero is 0");
+        return spg__fail(SPG_EINVAL, "spg_subscriber_options: read_only is 0 or 1, and zero is 0");
     if (options->read_only && (options->policy == SPG_MUST_NOT_LOSE || node))
         return spg__fail(SPG_EINVAL,
                          "spg_subscriber_options: who only reads has no node, and may lose");

@@ -205,7 +205,7 @@ bool spg__topic_has_living(const struct spg__topic *topic) {
 
 void spg__topic_leave(struct spg__topic *topic, spg__word64 *owner) {
     struct spg__domain_lock lock;
-    uint64_t word = spg__load_relaxed_64(owner);        /* relaxed: our own row */
+    uint64_t word = spg__load_relaxed_64(owner);          /* relaxed: our own row */
     spg__store_release_64(owner, word | SPG__TOPIC_LEFT); /* pairs: topic.owner */
     if (spg__domain_lock(topic->channel.domain, &lock) < 0) return;
     spg__topic_recover(topic);

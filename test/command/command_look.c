@@ -51,7 +51,7 @@ TEST(a_sound_domain_is_told_sound) {
 TEST(rates_and_lag_are_shown) {
     SCRIPT("yes\nyes\n",
            AWAIT "mkfifo $D/pipe; exec 9<>$D/pipe\n"
-                 "samepage pub t <$D/pipe & pub=$!\nuntil samepage stat topic:t\n"
+                 "samepage pub t <$D/pipe & pub=$!\nawait samepage stat topic:t\n"
                  "samepage sub t >/dev/null 2>&1 & sub=$!\n"
                  "await sh -c 'samepage stat topic:t -i 0 | grep subscriber'; kill -STOP $sub\n"
                  "(for i in 1 2 3 4 5; do seq 10 >&9; sleep 0.05; done) & feed=$!\n"
@@ -65,7 +65,7 @@ TEST(rates_and_lag_are_shown) {
 TEST(what_the_dead_left_is_shown_and_collected) {
     SCRIPT("1\ncollected 2 dead nodes, 2 dead members, 1 channel\nnothing to collect\n",
            AWAIT "mkfifo $D/pipe; exec 9<>$D/pipe\n"
-                 "samepage pub t <$D/pipe & pub=$!\nuntil samepage stat topic:t\n"
+                 "samepage pub t <$D/pipe & pub=$!\nawait samepage stat topic:t\n"
                  "samepage sub t >/dev/null & sub=$!\n"
                  "await sh -c 'samepage stat topic:t -i 0 | grep subscriber'\n"
                  "kill -9 $sub; wait $sub 2>/dev/null\n"

@@ -30,13 +30,15 @@ TEST(json_tells_of_each_message) {
            "  sed -e 's/\"text\": \"hello\"/hello/' -e 's/\"base64\": \"\\/wABAgM=\"/null/'");
 }
 
+#define JOINED "await sh -c 'samepage stat topic:t -i 0 | grep subscriber'\n"
+
 TEST(who_is_too_slow_is_told_how_many_it_missed) {
-    SCRIPT("2000\n", "samepage sub t -w 20s --until-end >$D/out 2>$D/errors & sub=$!\n" AWAIT
-                     "await samepage stat topic:t; :\n"
-                     "seq 2000 >$D/in; (sleep 0.3; kill -STOP $sub; cat $D/in; kill -CONT $sub) |\n"
-                     "  samepage pub t --readers 1 --slots 16 && wait $sub\n"
-                     "missed=$(awk '/missed/ { sum += $5 } END { print sum + 0 }' $D/errors)\n"
-                     "echo $(($(wc -l <$D/out) + missed))");
+    SCRIPT("2000\n",
+           AWAIT "samepage sub t -w 20s --until-end >$D/out 2>$D/errors & sub=$!\n"
+                 "(" JOINED "kill -STOP $sub; seq 2000; kill -CONT $sub) |\n"
+                 "  samepage pub t --slots 16 && wait $sub\n"
+                 "missed=$(awk '/missed/ { sum += $5 } END { print sum + 0 }' $D/errors)\n"
+                 "echo $(($(wc -l <$D/out) + missed))");
 }
 
 TEST(a_late_subscriber_gets_the_history_it_asks_for) {
@@ -49,16 +51,14 @@ TEST(a_late_subscriber_gets_the_history_it_asks_for) {
 /* Nobody reads, so what must not be lost finds no room: it fails in time, or is dropped. */
 TEST(backpressure_is_a_failure_or_a_drop_as_one_likes) {
     SCRIPT_FAILS(1, "behind",
-                 "samepage sub t -w 20s -m >/dev/null 2>&1 & sub=$!\n" AWAIT
-                 "(sleep 0.3; kill -STOP $sub; seq 1000) |\n"
-                 "  samepage pub t --readers 1 --slots 16 --wait 2s\n"
-                 "status=$?; kill -9 $sub; exit $status");
-    SCRIPT("16 984\n",
-           "samepage sub t -w 20s -m >/dev/null 2>&1 & sub=$!\n"
-           "(sleep 0.3; kill -STOP $sub; seq 1000) |\n"
-           "  samepage pub t --readers 1 --slots 16 --drop 2>$D/errors\n"
-           "status=$?; kill -9 $sub\n"
-           "awk '{ print $8 - $6, $6 }' $D/errors | sed 's/^\\(.*\\)$/\\1/'; exit $status");
+                 AWAIT "samepage sub t -w 20s -m >/dev/null 2>&1 & sub=$!\n"
+                       "(" JOINED "kill -STOP $sub; seq 1000) | samepage pub t --slots 16 -w 1s\n"
+                       "status=$?; kill -9 $sub; exit $status");
+    SCRIPT("1000 1\n", AWAIT "samepage sub t -w 20s -m >/dev/null 2>&1 & sub=$!\n"
+                             "(" JOINED "kill -STOP $sub; seq 1000) |\n"
+                             "  samepage pub t --slots 16 --drop 2>$D/errors\n"
+                             "status=$?; kill -9 $sub\n"
+                             "awk '{ print $7, ($5 > 900) }' $D/errors; exit $status");
 }
 
 /* The reader of the output goes: no word, and the subscriber leaves in order. */
@@ -71,11 +71,9 @@ TEST(a_closed_output_ends_quietly) {
 
 TEST(an_interrupt_ends_it_in_order) {
     SCRIPT("143\n143\nnothing to collect\n",
-           "(sleep 20 & echo $! >$D/sleep; wait) | samepage pub t & pub=$!\n" AWAIT
-           "await samepage stat topic:t\n"
-           "samepage sub t >/dev/null & sub=$!\n"
-           "sleep 0.3; kill $sub; wait $sub; echo $?; kill $pub; wait $pub; echo $?\n"
-           "kill $(cat $D/sleep); samepage gc");
+           AWAIT "mkfifo $D/pipe; exec 9<>$D/pipe; samepage pub t <$D/pipe & pub=$!\n"
+                 "await samepage stat topic:t; samepage sub t >/dev/null & sub=$!\n" JOINED
+                 "kill $sub; wait $sub; echo $?; kill $pub; wait $pub; echo $?; samepage gc");
 }
 
 TEST(wrong_use_of_topics_is_told) {

@@ -56,6 +56,10 @@ TEST(wrong_use_of_queues_is_told) {
 
 #define SERVE(command) "samepage serve s " command " & server=$!\n"
 
+#define CALL_AND_STOP                                                                              \
+    "samepage call s x --timeout 20s; status=$?; kill $server; wait $server 2>/dev/null\n"         \
+    "exit $status"
+
 TEST(a_command_answers) {
     SCRIPT("HELLO\nTHREE\nLINES\nHERE\n143\n",
            SERVE("-- tr a-z A-Z") "echo $(samepage call s hello --timeout 20s)\n"
@@ -84,14 +88,8 @@ TEST(several_servers_answer_at_once) {
 }
 
 TEST(a_failing_command_is_told_to_the_caller) {
-    SCRIPT_FAILS(1, "ended with status 3",
-                 SERVE("-- sh -c 'exit 3' 2>/dev/null") "samepage call s x --timeout 20s\n"
-                                                        "status=$?; kill $server; wait $server\n"
-                                                        "exit $status");
-    SCRIPT_FAILS(1, "could not be run",
-                 SERVE("-- $D/nothing 2>/dev/null") "samepage call s x --timeout 20s\n"
-                                                    "status=$?; kill $server; wait $server\n"
-                                                    "exit $status");
+    SCRIPT_FAILS(1, "ended with status 3", SERVE("-- sh -c 'exit 3' 2>/dev/null") CALL_AND_STOP);
+    SCRIPT_FAILS(1, "could not be run", SERVE("-- $D/nothing 2>/dev/null") CALL_AND_STOP);
 }
 
 TEST(a_killed_server_is_told_to_the_caller) {

@@ -189,8 +189,7 @@ static int hold_chunks(uint32_t policy, int count) {
     result = open_scene_reader(&subscriber, policy, 0);
     for (int i = 0; i < SCENE_SLOTS + 3 && result == 0; i++) {
         result = write_topic(publisher, i < count ? SCENE_CHUNK : 16);
-        if (result == 0)
-            result = spg_subscriber_receive(subscriber, &held[taken], SECONDS(5));
+        if (result == 0) result = spg_subscriber_receive(subscriber, &held[taken], SECONDS(5));
         if (result == 0 && i < count) taken++;
         else if (result == 0) result = spg_subscriber_release(subscriber, &held[taken]);
     }

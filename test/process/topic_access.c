@@ -47,8 +47,7 @@ static void read_as_a_stranger(void *argument) {
     spg_subscriber *refused = NULL;
     if (argument) step_await(1); /* until we may */
     if (argument) become_a_stranger();
-    if (argument)
-        CHECK_RESULT(SPG_EPERM, spg_subscriber_open(&refused, NULL, topic_name(), NULL));
+    if (argument) CHECK_RESULT(SPG_EPERM, spg_subscriber_open(&refused, NULL, topic_name(), NULL));
     spg_subscriber *subscriber = look_on(4);
     for (uint64_t n = 0; n < 4; n++) message_receive(subscriber, n % 2 ? 2000 : 20, 1, n);
     CHECK_RESULT(SPG_EAGAIN, spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));

@@ -41,12 +41,11 @@ static void make_all(void) {
     }
 }
 
-static void read_some(int which) {
+static void read_some(int which, int64_t timeout) {
     spg_message message;
     if (!readers[which]) return;
     for (int n = 0; n < 4; n++) {
-        int result = spg_subscriber_receive(readers[which], &message,
-                                            n % 2 ? MILLISECONDS(WAIT_MS) : SPG_NOWAIT);
+        int result = spg_subscriber_receive(readers[which], &message, n ? SPG_NOWAIT : timeout);
         if (result < 0) continue;
         volatile unsigned char sum = 0;
         for (size_t i = 0; i < message.size; i++) sum += ((const unsigned char *)message.data)[i];
@@ -59,13 +58,13 @@ static void call_all(void) {
     static char bytes[BUDGET];
     for (int n = 0; n < 6 && publisher; n++) {
         int result = spg_publisher_send(publisher, bytes, n % 2 ? 600 : 20,
-                                        n == 3 ? MILLISECONDS(WAIT_MS) : SPG_NOWAIT);
+                                        n == 5 ? MILLISECONDS(WAIT_MS) : SPG_NOWAIT);
         CHECK(result <= 0);
         if (n == 2 && spg_publisher_loan(publisher, 100, &data, SPG_NOWAIT) == 0) {
             memset(data, 1, 100);
             CHECK(spg_publisher_publish(publisher, data, 100, SPG_NOWAIT) <= 0);
         }
-        for (int i = 0; i < 3; i++) read_some(i);
+        for (int i = 0; i < 3; i++) read_some(i, n == 5 ? MILLISECONDS(WAIT_MS) : SPG_NOWAIT);
     }
     for (int i = 0; i < 3; i++) {
         if (is_held[i]) CHECK_OK(spg_subscriber_release(readers[i], &held[i]));

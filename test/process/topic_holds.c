@@ -213,8 +213,7 @@ TEST(as_much_history_is_kept_as_was_asked_for) {
     spg_topic_options options = small_topic(SLOTS, BUDGET);
     options.history = 5;
     spg_publisher *publisher = publish_as(&options);
-    for (uint64_t n = 0; n < 100; n++)
-        CHECK_OK(message_send(publisher, 6000, 1, n, SPG_NOWAIT));
+    for (uint64_t n = 0; n < 100; n++) CHECK_OK(message_send(publisher, 6000, 1, n, SPG_NOWAIT));
     spg_subscriber *subscriber = subscribe_as(SPG_MUST_NOT_LOSE, 5);
     for (uint64_t n = 95; n < 100; n++) message_receive(subscriber, 6000, 1, n);
     CHECK_OK(spg_subscriber_close(subscriber));

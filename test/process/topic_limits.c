@@ -98,8 +98,7 @@ TEST(a_payload_larger_than_the_budget_is_refused) {
     CHECK_RESULT(SPG_ETOOBIG, spg_publisher_send(publisher, bytes, 10050, SPG_FOREVER));
     CHECK_RESULT(SPG_ETOOBIG, spg_publisher_send(publisher, bytes, SIZE_MAX, SPG_FOREVER));
     CHECK_RESULT(SPG_ETOOBIG, spg_publisher_send(publisher, bytes, SIZE_MAX - 62, SPG_FOREVER));
-    for (int i = 0; i < 20; i++)
-        CHECK_OK(spg_publisher_send(publisher, bytes, 10000, SPG_NOWAIT));
+    for (int i = 0; i < 20; i++) CHECK_OK(spg_publisher_send(publisher, bytes, 10000, SPG_NOWAIT));
     CHECK_OK(spg_publisher_close(publisher));
     options.budget = 0;
     publisher = publish_as(&options);

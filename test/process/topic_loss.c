@@ -130,6 +130,28 @@ TEST(a_claim_that_was_open_before_the_subscriber_came_is_not_counted) {
     CHECK_OK(spg_subscriber_close(subscriber));
 }
 
+/* Who recovered it died between the log and the slot, and others were entered since. */
+TEST(a_void_that_was_entered_before_is_not_entered_again) {
+    struct image image;
+    spg_topic_options options = small_topic(16, 16384);
+    spg_publisher *publisher = publish_as(&options);
+    struct role *role = role_start("dies_in_the_middle", "1");
+    step_await(1);
+    role_kill(role);
+    image_open(&image);
+    uint64_t claimed = image_word(image_publisher(&image, 1) + 8);
+    CHECK_INT(claimed << 10 | 1, image_word(image_slot(&image, claimed)));
+    image_set(image.bytes + 1032, claimed);
+    image_set(image.bytes + 1040, image.first - 1);
+    image_set(image.bytes + 1024, 2);
+    spg_subscriber *subscriber = subscribe_as(SPG_MAY_LOSE, 0);
+    CHECK_INT(2, image_word(image.bytes + 1024));
+    topic_is_clean(1, 1);
+    image_close(&image);
+    CHECK_OK(spg_publisher_close(publisher));
+    CHECK_OK(spg_subscriber_close(subscriber));
+}
+
 /* It stays a claim for as long as its publisher lives; nobody goes past it. */
 TEST(nobody_goes_past_a_claim_while_its_publisher_lives) {
     spg_topic_options options = small_topic(16, 16384);

@@ -9,7 +9,7 @@ enum {
     WRITERS_MAX = 1 << 16, /* incarnations of publishers */
     PUBLISHERS = 16,
     SUBSCRIBERS = 64,
-    FAITHFUL = 4, /* survivors that must not lose */
+    FAITHFUL = 4,  /* survivors that must not lose */
     FORGETFUL = 4, /* survivors that may */
     IMMORTAL = 2,  /* publishers */
     LAST = WRITERS_MAX - 1
@@ -22,7 +22,7 @@ static struct storm {
     _Atomic bool is_over, is_released;
     _Atomic uint32_t ready;
     _Atomic uint64_t seen[FAITHFUL + FORGETFUL], lost[FAITHFUL + FORGETFUL], order[FAITHFUL];
-} *storm;
+} * storm;
 
 static spg_topic_options storm_options(void) {
     spg_topic_options options = small_topic(64, 512 * 1024);
