@@ -1,4 +1,5 @@
-/* queue.c: `queue TEXT...` pushes one job a word, `queue` does them. Kill a worker: none is lost. */
+/* queue.c: `queue TEXT...` pushes one job a word, `queue` does them. Kill a worker: none is
+ * lost. */
 #include <samepage/samepage.h>
 #include <stdio.h>
 #include <string.h>

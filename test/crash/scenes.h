@@ -56,7 +56,6 @@ void clear_world(void) {
     rmdir(domain);
     memset(memory, 0, sizeof *memory);
 }
-
 static void count_finding(void *context, int weight, const char *name, const char *text) {
     fprintf(stderr, "    finding %d: %s: %s\n", weight, name, text);
     ++*(int *)context;
