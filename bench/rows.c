@@ -41,10 +41,10 @@ void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]) {
 }
 
 static void measure(const struct plan *plan, size_t size) {
-    char of[SIZE_TEXT], *title = malloc(96);
-    must(title == NULL || results.row_count == ROWS_MAX);
+    char of[SIZE_TEXT], *title;
+    must(results.row_count == ROWS_MAX);
     describe_size(plan->pattern, size, of);
-    snprintf(title, 96, "%s, %s", plan->title, of);
+    must(asprintf(&title, "%s, %s", plan->title, of) < 0);
     if (settings.only && !strstr(title, settings.only)) {
         free(title);
         return;

@@ -13,23 +13,23 @@
 static const struct command *const commands[] = {
     &ls_command,
     &stat_command,
+    &top_command,
     &check_command,
     &gc_command,
     &rm_command,
     &doctor_command,
-    &exchange_serve_command,
-    &exchange_request_command,
     &pub_command,
     &sub_command,
-    &send_command,
-    &recv_command,
     &get_command,
     &set_command,
+    &send_command,
+    &recv_command,
     &push_command,
     &pop_command,
     &serve_command,
     &call_command,
-    &top_command,
+    &exchange_serve_command,
+    &exchange_request_command,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -46,13 +46,13 @@ static int help(void) {
     for (size_t i = 0; i < COMMANDS; i++) {
         char synopsis[64];
         snprintf(synopsis, sizeof synopsis, "%s %s", commands[i]->name, commands[i]->operands);
-        printf("  %-42s %s\n", synopsis, commands[i]->summary);
+        printf("  %-34s %s\n", synopsis, commands[i]->summary);
     }
     printf(
         "\n"
-        "  samepage COMMAND --help                    more about one of them\n"
-        "  --domain DIR                               use the domain in DIR\n"
-        "  --version                                  show the version\n\n"
+        "  samepage COMMAND --help            more about one of them\n"
+        "  --domain DIR                       use the domain in DIR\n"
+        "  --version                          show the version\n\n"
         "A NAME begins with its kind: posix:/frames, sysv:0x5eed, sysv:/etc/hosts#7, "
         "file:/data/index,\n"
         "topic:video, cell:, stream:, queue:, service:. Where a COMMAND wants a TOPIC or a CELL\n"

@@ -234,7 +234,7 @@ static const struct option push_options[] = {
 const struct command push_command = {
     .name = "push",
     .operands = "QUEUE [VALUE]",
-    .summary = "push jobs, each for one worker: a value, or the input line by line",
+    .summary = "push a job, or each line of the input as one",
     .about = "Jobs stay until somebody does them, whoever lives or dies.",
     .examples = "  samepage push resize photo.jpg\n"
                 "  find . -name '*.jpg' | samepage push resize",
@@ -258,7 +258,7 @@ static const struct option pop_options[] = {
 
 const struct command pop_command = {
     .name = "pop",
-    .operands = "QUEUE [--exec -- COMMAND [ARGUMENT]...]",
+    .operands = "QUEUE [--exec -- COMMAND...]",
     .summary = "take a job: print it, or run a command on it",
     .about = "A job is done when it is written out, or when COMMAND has ended with 0. If\n"
              "COMMAND fails, or pop is killed, the job goes back to its place in the queue.",

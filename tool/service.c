@@ -27,7 +27,8 @@ enum {
     FAILED_BASE = -500, /* less the exit status of a command */
     FAILED_LAST = FAILED_BASE - 255,
     WORKERS_MAX = 256,
-    AGAIN_NS = 500 * 1000 * 1000
+    AGAIN_NS = 500 * 1000 * 1000,
+    LAST_NS = 500 * 1000 * 1000 /* a death is told within 100 ms */
 };
 
 /* ---- serve ----------------------------------------------------------------------------------- */
@@ -239,6 +240,12 @@ static bool is_in_vain(const struct call *call) {
     return !call->limited && channel_living("service", call->name, SPG_ROLE_SERVER) == 0;
 }
 
+/* The last server has gone. If it had the request, the library says how it ended with it. */
+static int ask_at_last(const struct call *call, spg_response *response) {
+    int result = spg_client_receive(call->client, response, LAST_NS);
+    return result == SPG_ETIMEDOUT ? SPG_ENOENT : result;
+}
+
 static int ask(const struct call *call, const char *bytes, size_t size, spg_response *response) {
     struct patience patience = {call->timeout, 0};
     int result;
@@ -250,7 +257,7 @@ static int ask(const struct call *call, const char *bytes, size_t size, spg_resp
     do {
         result = spg_client_receive(call->client, response, patience_slice(&patience));
         bool nothing = result == SPG_ETIMEDOUT || result == SPG_EAGAIN;
-        if (nothing && is_in_vain(call)) return SPG_ENOENT;
+        if (nothing && is_in_vain(call)) return ask_at_last(call, response);
     } while (patience_goes_on(&patience, result));
     return result;
 }
@@ -301,7 +308,7 @@ static const struct option serve_options[] = {
 
 const struct command serve_command = {
     .name = "serve",
-    .operands = "SERVICE -- COMMAND [ARGUMENT]...",
+    .operands = "SERVICE -- COMMAND...",
     .summary = "answer requests by running a command on each",
     .about = "The request is COMMAND's standard input, its standard output is the answer. If\n"
              "it fails the caller is told its exit status. More servers of the same SERVICE\n"
@@ -324,9 +331,10 @@ static const struct option call_options[] = {
 const struct command call_command = {
     .name = "call",
     .operands = "SERVICE [REQUEST]",
-    .summary = "send a request, or the input, to a service and print the answer",
-    .about = "The answer is written as it is. If the server fails, dies or ends without an\n"
-             "answer, one line says so, and the status is 1.",
+    .summary = "send a request to a service and print the answer",
+    .about = "The request is REQUEST, or the input. The answer is written as it is. If the\n"
+             "server fails, dies or ends without an answer, one line says so, and the status\n"
+             "is 1.",
     .examples = "  samepage call upper 'hello'\n"
                 "  samepage call thumbnail --timeout 5s <photo.jpg >thumbnail.png",
     .options = call_options,

@@ -48,6 +48,12 @@ TEST(a_late_subscriber_gets_the_history_it_asks_for) {
            "samepage rm topic:t");
 }
 
+TEST(who_may_only_read_reads) {
+    SCRIPT("4\n5\nvalue\n", "seq 5 | samepage pub t --keep --history 5; samepage set c value\n"
+                            "samepage sub t --read-only --history 2 --count 2\n"
+                            "samepage get c --read-only; samepage rm topic:t cell:c");
+}
+
 /* Nobody reads, so what must not be lost finds no room: it fails in time, or is dropped. */
 TEST(backpressure_is_a_failure_or_a_drop_as_one_likes) {
     SCRIPT_FAILS(1, "behind",

@@ -92,12 +92,19 @@ TEST(a_failing_command_is_told_to_the_caller) {
     SCRIPT_FAILS(1, "could not be run", SERVE("-- $D/nothing 2>/dev/null") CALL_AND_STOP);
 }
 
+#define DIES_AT_WORK(call)                                                                         \
+    AWAIT SERVE("-- sh -c 'echo >$0; exec sleep 60' $D/began") "await samepage stat service:s\n"   \
+                                                               "await sh -c 'samepage stat "       \
+                                                               "service:s -i 0 | grep server'\n"   \
+                                                               "{ await test -f $D/began; kill "   \
+                                                               "-9 $server; } &\n" call            \
+                                                               " 2>$D/errors; status=$?\n"         \
+                                                               "wait $server 2>/dev/null; cat "    \
+                                                               "$D/errors >&2; exit $status"
+
 TEST(a_killed_server_is_told_to_the_caller) {
-    SCRIPT_FAILS(1, "the server died",
-                 SERVE("-- sh -c 'echo >$0; exec sleep 60' $D/began") AWAIT
-                 "{ await test -f $D/began; kill -9 $server; } &\n"
-                 "samepage call s x --timeout 60s 2>$D/errors; status=$?\n"
-                 "wait $server 2>/dev/null; cat $D/errors >&2; exit $status");
+    SCRIPT_FAILS(1, "the server died", DIES_AT_WORK("samepage call s x"));
+    SCRIPT_FAILS(1, "the server died", DIES_AT_WORK("samepage call s x --timeout 60s"));
 }
 
 TEST(a_service_without_a_server_is_told) {

@@ -193,20 +193,28 @@ static void survive_loss(void) {
     survive_queue();
 }
 
-/* What the survivor finds and takes is over, should it die, too. */
-static void survive_once(void) {
-    uint64_t before[SCENE_JOBS];
-    spg_queue *queue;
-    CHECK_OK(open_scene_queue(&queue));
-    for (int n = 0; n < SCENE_JOBS; n++) before[n] = memory->value[n];
-    for (int n = 0; n < SCENE_JOBS; n++) {
-        if (before[n] != THERE) continue;
-        spg_job job;
+/* Takes jobs up to n, which is there. Before it comes what the dead one may not have pushed to the
+ * end, or not have taken. What we are about to take may be over, should we die, too. */
+static void take_until(spg_queue *queue, uint64_t n) {
+    spg_job job;
+    uint64_t number;
+    do {
         memory->value[n] = FINISHING;
         CHECK_OK(spg_queue_pop(queue, &job, SPG_NOWAIT));
-        CHECK_INT(n, *(const uint64_t *)job.data);
+        memcpy(&number, job.data, sizeof number);
+        CHECK(number <= n);
+        memory->value[n] = THERE;
+        CHECK(memory->value[number] != NOT_YET && memory->value[number] != GONE);
+        memory->value[number] = GONE;
         CHECK_OK(spg_queue_done(queue, &job));
-        memory->value[n] = GONE;
+    } while (number != n);
+}
+
+static void survive_once(void) {
+    spg_queue *queue;
+    CHECK_OK(open_scene_queue(&queue));
+    for (uint64_t n = 0; n < SCENE_JOBS; n++) {
+        if (memory->value[n] == THERE) take_until(queue, n);
     }
     CHECK_OK(spg_queue_close(queue));
     survive_loss();
