@@ -87,14 +87,26 @@ static void lost_cell(char *text, const struct seen *seen, const spg_member *mem
     else snprintf(text, TEXT, "%" PRIu64, member->lost);
 }
 
-/* "3, 2.0 MiB, from 4711 on": so many, of so much memory, the oldest of that number. */
+/* "3, 2.0 MiB, oldest 4711, for 12 s": so many, of so much memory, the oldest of that number, and
+ * since when it has had something. */
 static void holds_cell(char *text, const struct seen *seen, const spg_member *member) {
-    char size[SHORT_TEXT], oldest[SHORT_TEXT + 16] = "";
+    char size[SHORT_TEXT], age[SHORT_TEXT], oldest[SHORT_TEXT + 16] = "";
+    char since[SHORT_TEXT + 8] = "";
     (void)seen;
     if (member->held_oldest)
         snprintf(oldest, sizeof oldest, ", oldest %" PRIu64, member->held_oldest);
-    snprintf(text, TEXT, "%" PRIu64 "%s%s%s", member->held, member->held_bytes ? ", " : "",
-             member->held_bytes ? size_text(size, member->held_bytes) : "", oldest);
+    if (member->held_since) {
+        age_text(age, member->held_since);
+        snprintf(since, sizeof since, ", for %s", age);
+    }
+    snprintf(text, TEXT, "%" PRIu64 "%s%s%s%s", member->held, member->held_bytes ? ", " : "",
+             member->held_bytes ? size_text(size, member->held_bytes) : "", oldest, since);
+}
+
+static void asleep_cell(char *text, const struct seen *seen, const spg_member *member) {
+    (void)seen;
+    if (member->asleep) age_text(text, member->asleep);
+    else strcpy(text, "-");
 }
 
 static void since_cell(char *text, const struct seen *seen, const spg_member *member) {
@@ -118,6 +130,7 @@ static const struct column {
     {">BEHIND", STREAM | TOPIC, behind_cell},
     {">LOST", TOPIC, lost_cell},
     {">HOLDS", ALL & ~STREAM, holds_cell},
+    {">ASLEEP", ALL & ~CELL, asleep_cell},
     {">SINCE", ALL & ~(STREAM | CELL), since_cell},
 };
 

@@ -107,6 +107,8 @@ static void member_json(const struct seen *seen, size_t index) {
     json_number("held", member->held);
     json_number("held_bytes", member->held_bytes);
     json_number("held_oldest", member->held_oldest);
+    json_time("held_since", member->held_since);
+    json_time("asleep", member->asleep);
     json_time("since", member->since);
     json_close('}');
 }

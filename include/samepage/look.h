@@ -87,7 +87,11 @@ typedef struct spg_member {
     uint64_t held;        /* messages, jobs, requests it has in hand; chunks a publisher loaned */
     uint64_t held_bytes;  /* of memory that these keep */
     uint64_t held_oldest; /* subscriber: sequence of the oldest message it holds */
-    uint64_t since;       /* nanoseconds since 1970; 0: not known */
+    uint64_t held_since;  /* since when it has held something; nanoseconds since 1970, to some
+                             milliseconds; 0: it holds nothing, or that is not known */
+    uint64_t asleep;      /* since when it sleeps in a call of this library, to receive or for room,
+                             likewise; 0: it does not. Who sleeps in poll is not told here */
+    uint64_t since;       /* since when it takes part, likewise; 0: not known */
 } spg_member;
 
 typedef int spg_member_visitor(void *context, const spg_member *member);

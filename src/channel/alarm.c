@@ -104,6 +104,12 @@ void spg__waitable_init(struct spg_waitable *waitable, const struct spg__alarm *
         .alarm = alarm, .ready = ready, .incarnation = spg__incarnation()};
 }
 
+struct spg__wait spg__waitable_begin(const struct spg_waitable *waitable, int64_t timeout) {
+    struct spg__wait wait = spg__wait_begin(timeout);
+    wait.asleep = waitable->asleep;
+    return wait;
+}
+
 /* 0: opened by who has no node, in a process that had none then. */
 static bool is_own(const struct spg_waitable *waitable) {
     return waitable->incarnation == 0 || waitable->incarnation == spg__incarnation();
@@ -132,7 +138,7 @@ static int sleep_a_slice(struct spg_waitable *waitable, struct spg__wait *wait) 
 }
 
 int spg__waitable_wait(struct spg_waitable *waitable, int64_t timeout) {
-    struct spg__wait wait = spg__wait_begin(timeout);
+    struct spg__wait wait = spg__waitable_begin(waitable, timeout);
     for (;;) {
         if (waitable->ready(waitable)) return 0;
         if (spg__wait_spins(&wait)) continue;

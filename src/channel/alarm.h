@@ -45,6 +45,7 @@ struct spg_waitable {
     /* Would a receive return at once, be it with a message or with an error? Is called by the
      * receiver's own thread, often, and must be cheap; may ask the kernel whether a peer lives. */
     bool (*ready)(struct spg_waitable *waitable);
+    spg__word64 *asleep;  /* as in spg__wait; may be NULL */
     uint64_t incarnation; /* of the process that opened the receiver */
     uint64_t bell_id;     /* 0: no descriptor was asked for */
     spg__word64 *bell_word;
@@ -54,6 +55,8 @@ struct spg_waitable {
 
 void spg__waitable_init(struct spg_waitable *waitable, const struct spg__alarm *alarm,
                         bool (*ready)(struct spg_waitable *));
+/* Begins a wait that says so where the receiver's row has a place for it. */
+struct spg__wait spg__waitable_begin(const struct spg_waitable *waitable, int64_t timeout);
 /* Before the alarm is unmapped. In a fork child it closes the child's copies and nothing else. */
 void spg__waitable_close(struct spg_waitable *waitable);
 

@@ -330,6 +330,12 @@ void spg__jobs_hand_close(struct spg__jobs *jobs, struct spg__hand *hand) {
     jobs->free_hands[jobs->free_hand_count++] = (uint32_t)(hand - jobs->hands);
 }
 
+void spg__jobs_note_holding(struct spg__jobs *jobs) {
+    if (jobs->shape.limit - jobs->free_hand_count > 1) return;
+    /* relaxed: for people */
+    spg__store_relaxed_64(&jobs->row->holding, (uint64_t)spg__clock_coarse());
+}
+
 struct spg__hand *spg__jobs_hand_find(struct spg__jobs *jobs, uint64_t handle) {
     uint32_t index = (uint32_t)(handle & 1023);
     if (index >= jobs->shape.limit || handle >> 10 == 0) return NULL;
@@ -342,6 +348,7 @@ struct spg__hand *spg__jobs_hand_find(struct spg__jobs *jobs, uint64_t handle) {
 int spg__jobs_insist(struct spg__jobs *jobs, spg__jobs_attempt *attempt, void *context,
                      struct spg__wait *wait) {
     spg__word32 *room = &jobs->shared->room;
+    wait->asleep = &jobs->row->asleep;
     for (;;) {
         int result = attempt(jobs, context);
         if (result != SPG_EAGAIN) return result;

@@ -71,13 +71,14 @@ struct spg__row_shared {
     spg__word64 owner;   /* node number << 4 | RECOVERING; 0: free */
     spg__word64 since;   /* when it was taken; display only */
     spg__word64 filling; /* an entry plus one, written before it is claimed; may be old */
-    spg__word64 zero1;
+    spg__word64 asleep;  /* since when; 0: awake; display only */
     spg__word64 made; /* jobs committed, taken, finished; display only */
     spg__word64 taken;
     spg__word64 finished;
     spg__word64 uses; /* how many owners it has had */
     spg__word64 role; /* enum spg__job_role */
-    spg__word64 zeros[7];
+    spg__word64 holding; /* since when it has had something in hand; display only */
+    spg__word64 zeros[6];
     spg__word32 turn; /* a client sleeps here; written by sleepers and who wakes them alone */
     spg__word32 zero;
     spg__word64 bell;
@@ -239,6 +240,8 @@ void spg__jobs_sound_member(const struct spg__jobs *jobs, uint32_t member);
 /* Hands: NULL if all are in use. The caller's handle of one, and back: NULL if it is none. */
 struct spg__hand *spg__jobs_hand_open(struct spg__jobs *jobs);
 void spg__jobs_hand_close(struct spg__jobs *jobs, struct spg__hand *hand);
+/* Something was taken in hand: says since when, if it is the only one. */
+void spg__jobs_note_holding(struct spg__jobs *jobs);
 struct spg__hand *spg__jobs_hand_find(struct spg__jobs *jobs, uint64_t handle);
 static inline uint64_t spg__jobs_handle(const struct spg__jobs *jobs,
                                         const struct spg__hand *hand) {
@@ -370,7 +373,7 @@ struct spg__member_facts {
     bool alive;
     enum spg__job_role role;
     uint32_t in_hand; /* jobs taken and not done; requests in flight */
-    uint64_t made, taken, finished, since;
+    uint64_t made, taken, finished, since, asleep, holding;
 };
 
 /* Facts of a moment. */

@@ -40,6 +40,8 @@ void spg__jobs_member(const struct spg__jobs *jobs, uint32_t index,
     facts->taken = spg__load_relaxed_64(&row->taken);                   /* relaxed: likewise */
     facts->finished = spg__load_relaxed_64(&row->finished);             /* relaxed: likewise */
     facts->since = spg__load_relaxed_64(&row->since);                   /* relaxed: likewise */
+    facts->asleep = spg__load_relaxed_64(&row->asleep);                 /* relaxed: likewise */
+    facts->holding = spg__load_relaxed_64(&row->holding);               /* relaxed: likewise */
     for (uint32_t i = 0; i < jobs->shape.limit; i++) {
         /* pairs: jobs.ledger */
         facts->in_hand += spg__load_acquire_64(&row->ledger[i]) != 0;

@@ -211,6 +211,8 @@ static void enter(struct spg__jobs *jobs, uint32_t index, enum spg__job_role rol
     spg__store_relaxed_64(&row->made, 0);                                /* relaxed: likewise */
     spg__store_relaxed_64(&row->taken, 0);                               /* relaxed: likewise */
     spg__store_relaxed_64(&row->finished, 0);                            /* relaxed: likewise */
+    spg__store_relaxed_64(&row->asleep, 0);                              /* relaxed: likewise */
+    spg__store_relaxed_64(&row->holding, 0);                             /* relaxed: likewise */
 }
 
 static int take_row(struct spg__jobs *jobs, enum spg__job_role role) {

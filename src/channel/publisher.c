@@ -194,14 +194,16 @@ static int await_room(spg_publisher *publisher, struct room_wait *room) {
     return spg__wait_slice(&room->wait, publisher->topic.room.turn, room->turn);
 }
 
-static struct room_wait begin_wait(int64_t timeout) {
-    return (struct room_wait){.wait = spg__wait_begin(timeout)};
+static struct room_wait begin_wait(spg_publisher *publisher, int64_t timeout) {
+    struct room_wait room = {.wait = spg__wait_begin(timeout)};
+    room.wait.asleep = &publisher->row->asleep;
+    return room;
 }
 
 static int claim(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
     int result = try_claim(publisher, sequence);
     if (result != SPG_EAGAIN) return result;
-    struct room_wait room = begin_wait(timeout);
+    struct room_wait room = begin_wait(publisher, timeout);
     while (result == SPG_EAGAIN) {
         int over = await_room(publisher, &room);
         result = try_claim(publisher, sequence);
@@ -299,7 +301,7 @@ static int try_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
 static int find_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk, int64_t timeout) {
     int result = try_chunk(publisher, size, chunk);
     if (result != SPG_EAGAIN) return result;
-    struct room_wait room = begin_wait(timeout);
+    struct room_wait room = begin_wait(publisher, timeout);
     while (result == SPG_EAGAIN) {
         int over = await_room(publisher, &room);
         result = try_chunk(publisher, size, chunk);
@@ -466,6 +468,7 @@ static int take_row(spg_publisher *publisher) {
         spg__store_seq_cst_64(&row->limit, 0);                /* pairs: topic.limit */
         spg__store_seq_cst_64(&row->drops, 0);                /* pairs: topic.drops */
         spg__store_relaxed_64(&row->published, 0);            /* relaxed: for people */
+        spg__store_relaxed_64(&row->asleep, 0);               /* relaxed: for people */
         /* relaxed: for people */
         spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime());
         uint64_t owner = topic->channel.node->number << SPG__TOPIC_ROW_SHIFT;

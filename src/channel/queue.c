@@ -73,6 +73,7 @@ int spg_queue_open(spg_queue **out, spg_node *node, const char *name,
         return result;
     }
     spg__waitable_init(&jobs->waitable, &jobs->offers, is_ready);
+    jobs->waitable.asleep = &jobs->row->asleep;
     *out = queue;
     return 0;
 }
@@ -206,6 +207,7 @@ static int deliver(struct spg__jobs *jobs, struct spg__hand *hand, spg_job *job)
     job->zero = 0;
     job->ticket = spg__jobs_handle(jobs, hand);
     count(&jobs->row->taken);
+    spg__jobs_note_holding(jobs);
     return 0;
 }
 

@@ -74,6 +74,7 @@ int spg_client_open(spg_client **out, spg_node *node, const char *name,
     if (result < 0) return result;
     *out = client;
     spg__waitable_init(&(*out)->jobs.waitable, &(*out)->jobs.own, is_ready);
+    (*out)->jobs.waitable.asleep = &(*out)->jobs.row->asleep;
     return 0;
 }
 

@@ -84,6 +84,7 @@ int spg_server_open(spg_server **out, spg_node *node, const char *name,
     if (result < 0) return result;
     *out = server;
     spg__waitable_init(&(*out)->jobs.waitable, &(*out)->jobs.offers, is_ready);
+    (*out)->jobs.waitable.asleep = &(*out)->jobs.row->asleep;
     return 0;
 }
 
@@ -167,6 +168,7 @@ static int deliver(struct spg__jobs *jobs, struct spg__hand *hand, spg_request *
     request->client = spg__jobs_node(jobs, spg__job_maker(hand->state), NULL);
     request->ticket = spg__jobs_handle(jobs, hand);
     spg__jobs_count(&jobs->row->taken);
+    spg__jobs_note_holding(jobs);
     return 0;
 }
 

@@ -108,7 +108,7 @@ static int give_up(spg_stream *stream, uint64_t wanted, int otherwise) {
 /* Waits until `wanted` bytes are available. Returns 0 or why not. Looks at the counter again after
  * a verdict: what was committed before the other side left or died is still ours. */
 static int wait_for(spg_stream *stream, uint64_t wanted, int64_t timeout) {
-    struct spg__wait wait = spg__wait_begin(timeout);
+    struct spg__wait wait = spg__waitable_begin(&stream->waitable, timeout);
     stream->wanted = 1;
     for (;;) {
         uint64_t have = available(stream, wanted);
@@ -158,6 +158,7 @@ void spg__stream_prepare_waiting(spg_stream *stream) {
     stream->theirs = writes ? data : room;
     stream->wanted = 1;
     spg__waitable_init(&stream->waitable, &stream->ours, is_ready);
+    stream->waitable.asleep = writes ? &shared->writer.asleep : &shared->reader.asleep;
 }
 
 spg_waitable *spg_stream_waitable(spg_stream *stream) {

@@ -5,9 +5,11 @@
  *                  end, under the domain's lock; LEFT added by him when he goes
  *   264  written   bytes committed since the beginning. Writer: the writer. Readers: the reader
  *   272  bell      bell word (alarm.h) of a writer that waits for room in poll
+ *   280  asleep    for people
  *   384  reader    who reads, likewise
  *   392  consumed  bytes given back since the beginning. Writer: the reader. Readers: the writer
  *   400  bell      bell word of a reader that waits in poll
+ *   408  asleep    for people
  *   512  data      turn word (sync/wait.h): the reader sleeps until there is something to read
  *   640  room      turn word: the writer sleeps until there is room
  *   one page on    the bytes, `capacity` of them; byte n lies at n modulo capacity
@@ -28,7 +30,8 @@ struct spg__end_shared {
     spg__word64 owner;
     spg__word64 position; /* written, or consumed */
     spg__word64 bell;
-    spg__word64 zeros[13];
+    spg__word64 asleep; /* since when, in nanoseconds since 1970, for people; 0: awake */
+    spg__word64 zeros[12];
 };
 
 _Static_assert(offsetof(struct spg__end_shared, bell) == 16, "layout of the stream");

@@ -145,6 +145,27 @@ static int skip(spg_subscriber *subscriber, uint64_t found) {
     return 0;
 }
 
+/* ---- what we have in hand, for people -------------------------------------------------------- */
+
+static void note_holding(spg_subscriber *subscriber) {
+    uint64_t word = subscriber->holding_since << 16 | subscriber->chunks_out;
+    /* relaxed: for people */
+    spg__store_relaxed_64(&subscriber->row->holding, subscriber->chunks_out ? word : 0);
+}
+
+static void took_chunk(spg_subscriber *subscriber, struct spg__ticket *ticket) {
+    ticket->is_chunk = true;
+    if (subscriber->chunks_out++ == 0)
+        subscriber->holding_since = (uint64_t)spg__clock_coarse() / 1000000;
+    note_holding(subscriber);
+}
+
+static void gave_chunk(spg_subscriber *subscriber, struct spg__ticket *ticket) {
+    ticket->is_chunk = false;
+    subscriber->chunks_out--;
+    note_holding(subscriber);
+}
+
 /* ---- reading a message ----------------------------------------------------------------------- */
 
 enum { AGAIN = 1 }; /* the slot changed while it was read */
@@ -195,10 +216,12 @@ static int secure_chunk(spg_subscriber *subscriber, const struct spg__slot_share
     }
     if (subscriber->must_not_lose && subscriber->position >= subscriber->joined) {
         ticket->is_protected = true;
-        return 0;
+    } else {
+        spg__word64 *hold = &subscriber->row->holds[index];
+        if (!spg__topic_hold(&subscriber->topic, hold, subscriber->position, chunk)) return AGAIN;
     }
-    spg__word64 *hold = &subscriber->row->holds[index];
-    return spg__topic_hold(&subscriber->topic, hold, subscriber->position, chunk) ? 0 : AGAIN;
+    took_chunk(subscriber, ticket);
+    return 0;
 }
 
 static int read_chunk(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
@@ -345,6 +368,7 @@ static void let_go(spg_subscriber *subscriber, uint32_t index) {
     uint64_t sequence = ticket->sequence;
     ticket->sequence = 0;
     subscriber->out--;
+    if (ticket->is_chunk) gave_chunk(subscriber, ticket);
     if (ticket->is_protected) {
         ticket->is_protected = false;
         subscriber->protected_out--;

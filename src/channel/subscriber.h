@@ -8,6 +8,7 @@
 struct spg__ticket {
     uint64_t sequence; /* 0: free */
     bool is_protected; /* by our cursor alone: no hold */
+    bool is_chunk;     /* of the topic's memory, not a copy of ours */
     void *bulk;        /* read_only: our copy of a chunk, kept for the next */
     uint64_t bulk_room;
 };
@@ -28,6 +29,8 @@ struct spg_subscriber {
     int64_t claim_looked; /* when it last was */
     uint32_t out;         /* tickets that are not free */
     uint32_t protected_out;
+    uint32_t chunks_out;
+    uint64_t holding_since; /* as in our row */
     bool must_not_lose;
     bool is_looking; /* `outside` is open */
     char *copies;    /* of small messages: one for each ticket */

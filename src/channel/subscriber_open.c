@@ -88,6 +88,8 @@ static int take_row(spg_subscriber *subscriber, const spg_subscriber_options *op
         spg__store_relaxed_64(&row->received, 0);                            /* relaxed: so */
         spg__store_relaxed_64(&row->lost, 0);                                /* relaxed: so */
         spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime()); /* relaxed: so */
+        spg__store_relaxed_64(&row->asleep, 0);                              /* relaxed: so */
+        spg__store_relaxed_64(&row->holding, 0);                             /* relaxed: so */
         subscriber->row = row;
         begin(subscriber, i, options->history);
         return 0;
@@ -170,6 +172,7 @@ static int prepare(spg_subscriber *subscriber) {
     subscriber->tickets = calloc(topic->shape.holds, sizeof *subscriber->tickets);
     spg__waitable_init(&subscriber->waitable, subscriber->row ? &topic->news : NULL,
                        spg__subscriber_is_ready);
+    if (subscriber->row) subscriber->waitable.asleep = &subscriber->row->asleep;
     if (subscriber->copies && subscriber->tickets) return 0;
     return spg__fail(SPG_ENOMEM, "no memory for messages that are held");
 }

@@ -69,7 +69,8 @@ struct spg__publisher_shared {
     spg__word64 published; /* how many, for people */
     spg__word64 since;     /* nanoseconds since 1970, for people */
     spg__word64 drops;     /* it may be dropping messages below this one; 0: it is not */
-    spg__word64 zeros[2];
+    spg__word64 asleep;    /* since when, likewise, for people; 0: it is awake */
+    spg__word64 zero;
     spg__word64 loans[SPG__TOPIC_LOANS]; /* arena.h */
 };
 
@@ -83,7 +84,8 @@ struct spg__subscriber_shared {
     spg__word64 received; /* how many, for people */
     spg__word64 lost;     /* how many, for people */
     spg__word64 since;
-    spg__word64 zeros[2];
+    spg__word64 asleep;  /* since when, likewise; 0: it is awake */
+    spg__word64 holding; /* milliseconds since 1970 << 16 | how many chunks it has in hand */
     spg__word64 holds[]; /* sequence << 21 | chunk << 1 | RELEASING */
 };
 

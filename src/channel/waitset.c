@@ -116,6 +116,15 @@ static size_t announce(const spg_waitset *set, struct spg__wait_word *words, int
     return count;
 }
 
+/* In the rows of the receivers, for people. */
+static void fall_asleep(const spg_waitset *set, bool asleep) {
+    uint64_t since = asleep ? (uint64_t)spg__clock_coarse() : 0;
+    for (int i = 0; i < set->count; i++) {
+        spg__word64 *word = set->members[i].waitable->asleep;
+        if (word) spg__store_relaxed_64(word, since); /* relaxed: for people */
+    }
+}
+
 /* How many were found in the last look; 0: look again. */
 static int sleep_a_slice(spg_waitset *set, struct spg__wait *wait, void **tags, int max) {
     struct spg__wait_word words[SPG__WAIT_WORDS_MAX];
@@ -127,8 +136,10 @@ static int sleep_a_slice(spg_waitset *set, struct spg__wait *wait, void **tags, 
     int64_t left = spg__wait_left(wait);
     if (left == 0) return SPG_ETIMEDOUT;
     if (left < 0 || left > longest) left = longest;
+    fall_asleep(set, true);
     if (count > 0) spg__wait_any(words, count, left);
     else spg__nap(left);
+    fall_asleep(set, false);
     return 0;
 }
 

@@ -51,6 +51,8 @@ static int members(const struct spg__looked *looked, spg_member_visitor *visit, 
             .sent = found.role == SPG__SERVER ? found.finished : found.made,
             .received = found.role == SPG__CLIENT ? found.finished : found.taken,
             .held = found.in_hand,
+            .held_since = found.in_hand ? found.holding : 0,
+            .asleep = found.asleep,
             .since = found.since,
         };
         result = visit(context, &member);

@@ -45,6 +45,7 @@ static int visit_end(const struct spg__looked *looked, const struct spg__end_sha
     struct counters counters = read_counters(shared_of(looked));
     if (role == SPG_ROLE_WRITER) member.sent = counters.written;
     else member.received = counters.consumed;
+    member.asleep = spg__load_relaxed_64(&end->asleep); /* relaxed: a look */
     if (role == SPG_ROLE_READER) member.behind = counters.written - counters.consumed;
     return visit(context, &member);
 }

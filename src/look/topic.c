@@ -66,23 +66,40 @@ static int visit_publisher(const struct spg__looked *looked, uint32_t index,
     if (!spg__member_begin(looked, owner, SPG_ROLE_PUBLISHER, &member)) return 0;
     member.sent = spg__load_relaxed_64(&row->published); /* relaxed: a look */
     member.since = spg__load_relaxed_64(&row->since);    /* relaxed: a look */
+    member.asleep = spg__load_relaxed_64(&row->asleep);  /* relaxed: a look */
     count_loans(topic, row, &member);
     return visit(context, &member);
 }
 
+static void count_chunk(const struct spg__topic *topic, uint64_t sequence, uint32_t chunk,
+                        spg_member *member) {
+    uint64_t number = sequence - topic->shape.first + 1;
+    member->held++;
+    member->held_bytes += spg__arena_room(&topic->arena, chunk);
+    if (member->held_oldest == 0 || number < member->held_oldest) member->held_oldest = number;
+}
+
+/* Those that its cursor keeps: so many, and the oldest at the cursor. Which the others are, its
+ * process alone knows; they are taken for the next ones. */
+static void count_kept_by_cursor(const struct spg__topic *topic, uint64_t cursor, uint64_t holding,
+                                 spg_member *member) {
+    struct spg__published published;
+    uint64_t count = holding & 0xffff, end = cursor + topic->shape.slots;
+    for (uint64_t at = cursor; member->held < count && at < end; at++) {
+        if (spg__topic_has_chunk(topic, at, &published))
+            count_chunk(topic, at, published.chunk, member);
+    }
+    member->held_since = (holding >> 16) * 1000000;
+}
+
 static void count_holds(const struct spg__topic *topic, const struct spg__subscriber_shared *row,
                         spg_member *member) {
-    uint64_t least = 0;
     for (uint32_t i = 0; i < topic->shape.holds; i++) {
         uint64_t hold = spg__load_relaxed_64(&row->holds[i]); /* relaxed: a look */
         if (hold == 0) continue;
-        uint64_t sequence = (hold >> (HOLD_CHUNK_BITS + 1)) - topic->shape.first + 1;
         uint32_t chunk = (uint32_t)(hold >> 1) & ((1u << HOLD_CHUNK_BITS) - 1);
-        member->held++;
-        member->held_bytes += spg__arena_room(&topic->arena, chunk);
-        if (least == 0 || sequence < least) least = sequence;
+        count_chunk(topic, hold >> (HOLD_CHUNK_BITS + 1), chunk, member);
     }
-    member->held_oldest = least;
 }
 
 static int visit_subscriber(const struct spg__looked *looked, uint32_t index,
@@ -97,10 +114,14 @@ static int visit_subscriber(const struct spg__looked *looked, uint32_t index,
     member.received = spg__load_relaxed_64(&row->received); /* relaxed: a look */
     member.lost = spg__load_relaxed_64(&row->lost);         /* relaxed: a look */
     member.since = spg__load_relaxed_64(&row->since);       /* relaxed: a look */
+    member.asleep = spg__load_relaxed_64(&row->asleep);     /* relaxed: a look */
     /* relaxed: a look */
     member.must_not_lose = spg__load_relaxed_64(&row->policy) == SPG_MUST_NOT_LOSE;
     member.behind = cursor < head ? head - cursor : 0;
     count_holds(topic, row, &member);
+    /* relaxed: a look */
+    uint64_t holding = spg__load_relaxed_64(&row->holding);
+    if (holding) count_kept_by_cursor(topic, cursor, holding, &member);
     return visit(context, &member);
 }
 

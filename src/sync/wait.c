@@ -36,13 +36,25 @@ int64_t spg__wait_left(struct spg__wait *wait) {
     return wait->deadline > now ? wait->deadline - now : 0;
 }
 
+void spg__wait_falls_asleep(struct spg__wait *wait) {
+    if (!wait->asleep) return;
+    if (wait->asleep_since == 0) wait->asleep_since = (uint64_t)spg__clock_coarse();
+    spg__store_relaxed_64(wait->asleep, wait->asleep_since); /* relaxed: for people */
+}
+
+void spg__wait_wakes(struct spg__wait *wait) {
+    if (wait->asleep) spg__store_relaxed_64(wait->asleep, 0); /* relaxed: for people */
+}
+
 int spg__wait_at_most(struct spg__wait *wait, spg__word32 *word, uint32_t expected,
                       int64_t longest) {
     if (wait->timeout == 0) return SPG_EAGAIN;
     int64_t left = spg__wait_left(wait);
     if (left == 0) return SPG_ETIMEDOUT;
     if (longest >= 0 && (left < 0 || left > longest)) left = longest;
+    spg__wait_falls_asleep(wait);
     spg__wait(word, expected, left);
+    spg__wait_wakes(wait);
     return 0;
 }
 

@@ -15,6 +15,10 @@ struct spg__wait {
     int64_t timeout;  /* as the caller gave it */
     int64_t deadline; /* 0 until the first sleep: an uncontended call reads no clock */
     int spins;        /* left */
+    /* For people: where to say since when we sleep, in nanoseconds since 1970; 0: awake. May be
+     * NULL. */
+    spg__word64 *asleep;
+    uint64_t asleep_since;
 };
 
 static inline struct spg__wait spg__wait_begin(int64_t timeout) {
@@ -24,6 +28,10 @@ static inline struct spg__wait spg__wait_begin(int64_t timeout) {
 /* What is left of the time, as a timeout: SPG_FOREVER, or not negative. The first call fixes the
  * deadline. */
 int64_t spg__wait_left(struct spg__wait *wait);
+
+/* Says that we sleep, from the first time on, and that we do not. */
+void spg__wait_falls_asleep(struct spg__wait *wait);
+void spg__wait_wakes(struct spg__wait *wait);
 
 /* Another turn of the spin? */
 bool spg__wait_spins(struct spg__wait *wait);

@@ -16,3 +16,11 @@ int64_t spg__clock_monotonic(void) {
 int64_t spg__clock_realtime(void) {
     return read_clock(CLOCK_REALTIME);
 }
+
+int64_t spg__clock_coarse(void) {
+#ifdef CLOCK_REALTIME_COARSE
+    return read_clock(CLOCK_REALTIME_COARSE);
+#else
+    return read_clock(CLOCK_REALTIME);
+#endif
+}
