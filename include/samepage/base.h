@@ -40,6 +40,12 @@ extern "C" {
 #define SPG_NOWAIT ((int64_t)0)   /* do not wait: SPG_EAGAIN instead */
 #define SPG_FOREVER ((int64_t)-1) /* no deadline */
 
+/* What is said of a channel's type. */
+enum {
+    SPG_TYPE_NAME_MAX = 63, /* bytes of its name */
+    SPG_SCHEMA_MAX = 65536  /* bytes of a text that describes it */
+};
+
 /* The one list of results: name, number, sentence. */
 #define SPG_ERROR_LIST(ENTRY)                                                                      \
     ENTRY(SPG_EINVAL, -1, "an argument is malformed or out of range")                              \

@@ -36,8 +36,6 @@ typedef struct spg_publisher spg_publisher;
 typedef struct spg_subscriber spg_subscriber;
 
 enum {
-    SPG_TYPE_NAME_MAX = 63,        /* bytes of a type's name */
-    SPG_SCHEMA_MAX = 65536,        /* bytes of a schema's text */
     SPG_TOPIC_SLOTS_MAX = 1 << 20, /* messages on the way */
     SPG_TOPIC_SLOT_MAX = 4096,     /* bytes of a slot */
     SPG_TOPIC_PUBLISHERS_MAX = 255,
@@ -60,8 +58,8 @@ typedef struct spg_topic_options {
     uint32_t holds;       /* messages that one subscriber may have received and not released,
                              1 to 1000; rounded up to a multiple of 8. Default 8 */
     uint32_t history;     /* how many of the last messages are kept for late joiners though all
-                             have read them; more stay as long as nobody needs their room.
-                             Default 1 */
+                             have read them; more stay as long as nobody needs their room, and
+                             fewer if their memory is needed. Default 1 */
     uint32_t timed;       /* 1: every message carries the time of its publishing. Default 0 */
     uint32_t keep;        /* 1: the topic stays until it is unlinked. Default 0 */
     uint32_t type_size;   /* bytes of the type; 0: any. Default 0 */
@@ -106,7 +104,10 @@ typedef struct spg_message {
                            died in the middle one stays unused */
     uint64_t publisher; /* node number (its low 48 bits) of who published it */
     int64_t time;       /* nanoseconds of the monotonic clock; 0 where the topic is not timed */
-    uint64_t lost;      /* messages that this subscriber missed since the last one it received */
+    uint64_t lost;      /* messages that this subscriber missed since the last one it received: of
+                           all that were published since it joined, and where it was overrun, of
+                           the history that it had begun with, too. What of the history gave its
+                           memory up is not counted */
     uint64_t ticket;    /* for spg_subscriber_release */
 } spg_message;
 
@@ -174,6 +175,21 @@ SPG_API int spg_subscriber_release(spg_subscriber *subscriber, const spg_message
 /* For a wait set; and the descriptor for poll (waitset.h). */
 SPG_API spg_waitable *spg_subscriber_waitable(spg_subscriber *subscriber);
 SPG_API SPG_MUST_USE int spg_subscriber_fd(spg_subscriber *subscriber);
+
+/* The topic's memory as a descriptor, for who hands messages on as they are to a program that maps
+ * the file, as an X server does: a new opening, for reading only, which closes on exec and is the
+ * caller's to close. It is all of the topic's memory, not one message; whoever gets it sees every
+ * message. Where a message lies in it, spg_subscriber_offset tells.
+ * Returns the descriptor, or SPG_ENOENT (the topic's name was taken away), SPG_EPERM, SPG_EMFILE,
+ * SPG_EFORKED, SPG_ESYSTEM. Does not wait. */
+SPG_API SPG_MUST_USE int spg_subscriber_memory_fd(spg_subscriber *subscriber);
+
+/* Where a message that is held begins in the topic's memory, in bytes; it lies there in one piece
+ * and stays as it is until it is released.
+ * Returns 0, SPG_ENOTSUP (`data` is a copy: it fits in a slot, or the subscriber is read_only),
+ * SPG_EINVAL (not held by this subscriber), SPG_EFORKED. Does not wait. */
+SPG_API SPG_MUST_USE int spg_subscriber_offset(const spg_subscriber *subscriber,
+                                               const spg_message *message, uint64_t *offset);
 
 /* What was said of the type when the topic was made; empty if nothing. The texts live as long as
  * the subscriber. */

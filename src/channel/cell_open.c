@@ -23,7 +23,7 @@ bool spg__cell_shape(struct spg__cell_shape *shape, const struct spg__channel_he
     const uint64_t *geometry = head->geometry;
     if (geometry[0] < 1 || geometry[0] > SPG_CELL_CAPACITY_MAX) return false;
     if (geometry[1] < SPG_CELL_BUFFERS_MIN || geometry[1] > SPG_CELL_BUFFERS_MAX) return false;
-    if (geometry[2] > UINT32_MAX || geometry[3] > SPG__CELL_SCHEMA_MAX) return false;
+    if (geometry[2] > UINT32_MAX || geometry[3] > SPG_SCHEMA_MAX) return false;
     if (geometry[4] | geometry[5] | geometry[6] | geometry[7]) return false;
     shape->capacity = geometry[0];
     shape->buffers = (uint32_t)geometry[1];
@@ -53,7 +53,7 @@ static int refuse(const char *what) {
 static int check_texts(const spg_cell_options *options) {
     if (options->type && strlen(options->type) >= SPG__CELL_TYPE_BYTES)
         return refuse("the type's name has more than 63 bytes");
-    if (options->schema && strlen(options->schema) > SPG__CELL_SCHEMA_MAX)
+    if (options->schema && strlen(options->schema) > SPG_SCHEMA_MAX)
         return refuse("the schema has more than 65536 bytes");
     return 0;
 }

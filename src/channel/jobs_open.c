@@ -35,7 +35,7 @@ static bool is_possible(const struct spg__jobs_shape *shape) {
            spg__is_power_of_two(shape->capacity) && shape->slot >= 64 &&
            shape->slot <= SPG__JOBS_SLOT_MAX && shape->slot % 64 == 0 && shape->rows >= 1 &&
            shape->rows <= SPG__JOBS_ROWS_MAX && shape->limit >= 1 &&
-           shape->limit <= SPG__JOBS_LIMIT_MAX && shape->schema <= SPG__JOBS_SCHEMA_MAX &&
+           shape->limit <= SPG__JOBS_LIMIT_MAX && shape->schema <= SPG_SCHEMA_MAX &&
            spg__arena_shape_is_right(&shape->arena) &&
            (shape->flags & ~(uint32_t)SPG__JOBS_AT_MOST_ONCE) == 0;
 }
@@ -98,7 +98,7 @@ static int shape_options(struct spg__jobs_shape *shape, struct spg__jobs_options
         return refuse(kind, "holds is not 1 to 1000");
     if (options->type && strlen(options->type) >= SPG__JOBS_TYPE_BYTES)
         return refuse(kind, "the type's name has more than 63 bytes");
-    if (shape->schema > SPG__JOBS_SCHEMA_MAX) return refuse(kind, "the schema is above 65536");
+    if (shape->schema > SPG_SCHEMA_MAX) return refuse(kind, "the schema is above 65536");
     if (!spg__arena_shape(&shape->arena, options->budget) ||
         !spg__arena_shape_is_right(&shape->arena))
         return refuse(kind, "such a budget cannot be");
