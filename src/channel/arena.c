@@ -12,7 +12,9 @@
  *   arena.chunk  whoever changes a word   whoever finds it so           bytes written while another
  *                                                                       still reads or fills them
  *   arena.loan   a member notes a loan    who recovers it               a loan of the dead is lost
- */
+ *
+ * The store that makes a chunk ours goes ahead of all that is written into it: so a reader that
+ * copies without a hold sees by its second look that the message was dropped. */
 #include "channel/arena.h"
 
 #include "base/error.h"
@@ -89,8 +91,8 @@ bool spg__arena_take(const struct spg__arena *arena, uint32_t chunk, enum spg__c
     if (!loan || word != spg__chunk_word(tag, length, state)) return false;
     spg__store_release_64(loan, (uint64_t)chunk + 1); /* pairs: arena.loan */
     /* pairs: arena.chunk */
-    if (spg__cas_seq_cst_64(&arena->map[chunk], &word,
-                            spg__chunk_word(arena->row, length, SPG__CHUNK_LOANED)))
+    if (spg__cas_ahead_64(&arena->map[chunk], &word,
+                          spg__chunk_word(arena->row, length, SPG__CHUNK_LOANED)))
         return true;
     spg__store_release_64(loan, 0); /* pairs: arena.loan */
     return false;
@@ -144,8 +146,8 @@ static void split(const struct spg__arena *arena, spg__word64 *loan, uint32_t ch
     }
     spg__store_release_64(loan, (uint64_t)chunk + 1); /* pairs: arena.loan */
     /* pairs: arena.chunk */
-    spg__store_release_64(&arena->map[chunk],
-                          spg__chunk_word(arena->row, wanted, SPG__CHUNK_LOANED));
+    spg__store_release_ahead_64(&arena->map[chunk],
+                                spg__chunk_word(arena->row, wanted, SPG__CHUNK_LOANED));
     /* relaxed: under the guard */
     spg__store_relaxed_64(arena->rover, rest < arena->shape.units ? rest : 0);
 }

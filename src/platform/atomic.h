@@ -165,6 +165,18 @@ static inline void spg__store_ahead_64(spg__word64 *shared, uint64_t value) {
     SPG__FENCE(memory_order_release);
 }
 
+/* The same for ordinary stores: the last step of taking memory over, whose former state was taken
+ * away by stores before this one. */
+static inline void spg__store_release_ahead_64(spg__word64 *shared, uint64_t value) {
+    spg__store_release_64(shared, value);
+    SPG__FENCE(memory_order_release);
+}
+static inline bool spg__cas_ahead_64(spg__word64 *shared, uint64_t *expected, uint64_t value) {
+    bool done = spg__cas_seq_cst_64(shared, expected, value);
+    SPG__FENCE(memory_order_release);
+    return done;
+}
+
 /* Any number of bytes between such a mark and what takes it away, and between two looks at it. What
  * is copied while somebody writes is some mixture of old and new, and is thrown away because the
  * mark has changed; so it need not go by atomic words, of which no compiler makes more than one
