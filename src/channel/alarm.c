@@ -50,6 +50,9 @@
 /* How long who sleeps in poll may miss the death of whoever should have rung. */
 static const int64_t PERIOD_NS = 50 * 1000 * 1000;
 
+static const int64_t SPIN_NS = 20 * 1000;
+enum { SPINS_LEFT_OUT = 64, LOOKS_BY_THE_CLOCK = 16 };
+
 static const char bell_prefix[] = "bell-";
 
 static void bell_name(char name[SPG__BELL_NAME_BYTES], uint64_t word) {
@@ -96,12 +99,21 @@ void spg__alarm_raise(const struct spg__alarm *alarm) {
     }
 }
 
+void spg__alarm_raise_both(const struct spg__alarm *first, const struct spg__alarm *second) {
+    spg__alarm_sound(first);
+    spg__alarm_sound(second);
+}
+
 /* ---- the sleeper ----------------------------------------------------------------------------- */
 
 void spg__waitable_init(struct spg_waitable *waitable, const struct spg__alarm *alarm,
                         bool (*ready)(struct spg_waitable *)) {
     *waitable = (struct spg_waitable){
-        .alarm = alarm, .ready = ready, .incarnation = spg__incarnation()};
+        .alarm = alarm,
+        .ready = ready,
+        .spin_trust = SPG__SPIN_TRUST,
+        .incarnation = spg__incarnation(),
+    };
 }
 
 struct spg__wait spg__waitable_begin(const struct spg_waitable *waitable, int64_t timeout) {
@@ -137,11 +149,41 @@ static int sleep_a_slice(struct spg_waitable *waitable, struct spg__wait *wait) 
     return spg__wait_slice(wait, waitable->alarm->turn, turn);
 }
 
+/* For how long. Where both sides share one processor it is never of use, and is soon left out but
+ * for a short one now and then. */
+static int64_t spin_time(struct spg_waitable *waitable, int64_t timeout) {
+    int64_t longest = SPIN_NS * waitable->spin_trust / SPG__SPIN_TRUST;
+    if (timeout == 0 || !spg__wait_can_spin()) return 0;
+    if (waitable->spin_trust == 0) {
+        if (++waitable->spins_left_out < SPINS_LEFT_OUT) return 0;
+        waitable->spins_left_out = 0;
+        longest = SPIN_NS / SPG__SPIN_TRUST;
+    }
+    return timeout > 0 && timeout < longest ? timeout : longest;
+}
+
+/* What it is worth: as long as to sleep and be woken takes. */
+static bool spin(struct spg_waitable *waitable, int64_t timeout) {
+    int64_t longest = spin_time(waitable, timeout);
+    if (longest == 0) return false;
+    int64_t end = spg__clock_monotonic() + longest;
+    do {
+        for (int i = 0; i < LOOKS_BY_THE_CLOCK; i++) {
+            spg__pause();
+            if (!waitable->ready(waitable)) continue;
+            if (waitable->spin_trust < SPG__SPIN_TRUST) waitable->spin_trust++;
+            return true;
+        }
+    } while (spg__clock_monotonic() < end);
+    waitable->spin_trust /= 2;
+    return false;
+}
+
 int spg__waitable_wait(struct spg_waitable *waitable, int64_t timeout) {
     struct spg__wait wait = spg__waitable_begin(waitable, timeout);
+    if (waitable->ready(waitable) || spin(waitable, timeout)) return 0;
     for (;;) {
         if (waitable->ready(waitable)) return 0;
-        if (spg__wait_spins(&wait)) continue;
         int over = sleep_a_slice(waitable, &wait);
         if (over) return waitable->ready(waitable) ? 0 : over;
     }

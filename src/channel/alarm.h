@@ -22,6 +22,7 @@
 enum { SPG__BELL_ARMED = 1, SPG__BELL_NAME_BYTES = 32 };
 /* How often who cannot announce himself looks. */
 enum { SPG__LOOK_NS = 1000 * 1000 };
+enum { SPG__SPIN_TRUST = 8 };
 
 /* Private: where an alarm of a channel lies. */
 struct spg__alarm {
@@ -32,11 +33,20 @@ struct spg__alarm {
 };
 
 void spg__alarm_raise(const struct spg__alarm *alarm);
+void spg__alarm_raise_both(const struct spg__alarm *first, const struct spg__alarm *second);
 
 /* What was waited for has been stored, with release, before. */
 static inline void spg__alarm_sound(const struct spg__alarm *alarm) {
     /* pairs: alarm.sleeper */
     if (spg__load_light_32(alarm->turn) & 1) spg__alarm_raise(alarm);
+}
+
+/* Two at once, of which seldom one has somebody to wake. */
+static inline void spg__alarm_sound_both(const struct spg__alarm *first,
+                                         const struct spg__alarm *second) {
+    /* pairs: alarm.sleeper */
+    if ((spg__load_light_32(first->turn) | spg__load_light_32(second->turn)) & 1)
+        spg__alarm_raise_both(first, second);
 }
 
 /* What every receiver's handle embeds. */
@@ -45,6 +55,8 @@ struct spg_waitable {
     /* Would a receive return at once, be it with a message or with an error? Is called by the
      * receiver's own thread, often, and must be cheap; may ask the kernel whether a peer lives. */
     bool (*ready)(struct spg_waitable *waitable);
+    int spin_trust;       /* how often spinning was of use lately, up to SPG__SPIN_TRUST */
+    int spins_left_out;   /* since it was tried the last time */
     spg__word64 *asleep;  /* as in spg__wait; may be NULL */
     uint64_t incarnation; /* of the process that opened the receiver */
     uint64_t bell_id;     /* 0: no descriptor was asked for */

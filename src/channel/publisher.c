@@ -32,31 +32,12 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "channel/topic.h"
+#include "channel/publisher.h"
 
-enum { NO_CHUNK = UINT32_MAX, HOT_BYTES = 256 * 1024, HOT_TRIES = 4 };
+enum { HOT_BYTES = 256 * 1024, HOT_TRIES = 4 };
 
 /* How often who finds no room asks the kernel whether somebody died. */
 static const int64_t LOOK_NS = 10 * 1000 * 1000;
-
-struct loan {
-    char *data; /* NULL: free */
-    uint64_t room;
-    uint32_t chunk; /* or NO_CHUNK: `data` is a private place */
-};
-
-struct spg_publisher {
-    struct spg__topic topic; /* first */
-    struct spg__publisher_shared *row;
-    uint32_t row_index;
-    uint64_t limit;         /* as in our row */
-    uint64_t retired_below; /* below it no slot has a chunk that is not free or held */
-    uint64_t reclaim_from;  /* below it there is no memory to be had */
-    uint64_t published;
-    int64_t looked; /* when we last asked whether somebody died */
-    char *places;   /* for small messages in the making: one for each loan */
-    struct loan loans[SPG_TOPIC_LOANS_MAX];
-};
 
 /* ---- claiming -------------------------------------------------------------------------------- */
 
@@ -105,26 +86,45 @@ static void retire_before_claim(spg_publisher *publisher, uint64_t old) {
     publisher->retired_below = sequence;
 }
 
-/* Somebody has claimed `next` already: helps the hint along. */
-static void help(const struct spg__topic *topic, uint64_t next, uint64_t claimed) {
-    spg__cas_acq_rel_64(&topic->shared->next, &next, claimed + 1); /* pairs: topic.next */
+/* All up to `claimed` are claimed. A slower one may set the hint back: it is as true then, and the
+ * next one looks at a few slots more. */
+static void help(const struct spg__topic *topic, uint64_t claimed) {
+    spg__store_release_64(&topic->shared->next, claimed + 1); /* pairs: topic.next */
 }
 
-/* Is the slot free to be claimed for `next`? 0, or why not. */
-static int slot_is_free(spg_publisher *publisher, uint64_t next, uint64_t state) {
+/* The usual case: there is room, and the slot needs nothing but to be claimed. */
+static inline bool is_ready(const spg_publisher *publisher, const struct spg__slot_shared *slot,
+                            uint64_t state, uint64_t next) {
     uint64_t old = next - publisher->topic.shape.slots;
+    if (next >= publisher->limit || spg__slot_sequence(state) != old) return false;
+    if (spg__slot_phase(state) == SPG__SLOT_CLAIMED) return false;
+    /* relaxed: of a void it says nothing, which is found out later; others released it before */
+    uint64_t meta = spg__load_relaxed_64(&slot->meta);
+    return old < publisher->retired_below || !(meta & SPG__SLOT_HAS_CHUNK);
+}
+
+enum { READY = 0, LOOK_AGAIN = 1 };
+
+/* Makes the slot ready for `next`: READY, LOOK_AGAIN (it is claimed already), or why not. */
+static int make_ready(spg_publisher *publisher, uint64_t state, uint64_t next) {
+    const struct spg__topic *topic = &publisher->topic;
     struct spg__published published;
+    uint64_t old = next - topic->shape.slots;
+    if (next >= SPG__SEQUENCE_END - 1) return SPG_EFULL;
+    if (spg__slot_sequence(state) >= next) {
+        help(topic, spg__slot_sequence(state));
+        return LOOK_AGAIN;
+    }
+    if (next >= publisher->limit && !extend_limit(publisher, next)) return SPG_EAGAIN;
     if (spg__slot_sequence(state) != old) return SPG_ECORRUPT;
     if (spg__slot_phase(state) == SPG__SLOT_CLAIMED) return SPG_EAGAIN;
-    if (old >= publisher->retired_below &&
-        spg__topic_has_chunk(&publisher->topic, old, &published)) {
+    if (old >= publisher->retired_below && spg__topic_has_chunk(topic, old, &published))
         retire_before_claim(publisher, old);
-    }
-    return 0;
+    return READY;
 }
 
-static bool enter_claim(spg_publisher *publisher, struct spg__slot_shared *slot, uint64_t state,
-                        uint64_t next) {
+static inline bool enter_claim(spg_publisher *publisher, struct spg__slot_shared *slot,
+                               uint64_t state, uint64_t next) {
     const struct spg__topic *topic = &publisher->topic;
     uint64_t claimed = spg__slot_state(next, SPG__SLOT_CLAIMED, publisher->row_index);
     spg__store_release_64(&publisher->row->claim, next); /* pairs: topic.claim */
@@ -136,8 +136,18 @@ static bool enter_claim(spg_publisher *publisher, struct spg__slot_shared *slot,
         /* Dropped by another in between: that is all that can happen to it besides a claim. */
         if (spg__slot_sequence(state) != next - topic->shape.slots) return false;
     }
-    help(topic, next, next);
+    help(topic, next);
     return true;
+}
+
+/* The usual case, in a few instructions. False: not so; try_claim tells. */
+static inline bool claim_at_once(spg_publisher *publisher, uint64_t *sequence) {
+    const struct spg__topic *topic = &publisher->topic;
+    uint64_t next = spg__load_acquire_64(&topic->shared->next); /* pairs: topic.next */
+    struct spg__slot_shared *slot = spg__topic_slot(topic, next);
+    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    *sequence = next;
+    return is_ready(publisher, slot, state, next) && enter_claim(publisher, slot, state, next);
 }
 
 /* 0 and the claimed sequence; SPG_EAGAIN: no room; SPG_EFULL, SPG_ECORRUPT. */
@@ -145,20 +155,17 @@ static int try_claim(spg_publisher *publisher, uint64_t *sequence) {
     const struct spg__topic *topic = &publisher->topic;
     for (;;) {
         uint64_t next = spg__load_acquire_64(&topic->shared->next); /* pairs: topic.next */
-        if (next >= SPG__SEQUENCE_END - 1) return SPG_EFULL;
         struct spg__slot_shared *slot = spg__topic_slot(topic, next);
         uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
-        if (spg__slot_sequence(state) >= next) {
-            help(topic, next, spg__slot_sequence(state));
-            continue;
+        if (!is_ready(publisher, slot, state, next)) {
+            int result = make_ready(publisher, state, next);
+            if (result < 0) return result;
+            if (result == LOOK_AGAIN) continue;
+            /* relaxed: the claim is a compare-and-swap of just this value */
+            state = spg__load_relaxed_64(&slot->state);
+            if (spg__slot_sequence(state) >= next) continue;
         }
-        if (next >= publisher->limit && !extend_limit(publisher, next)) return SPG_EAGAIN;
-        int result = slot_is_free(publisher, next, state);
-        if (result < 0) return result;
-        /* relaxed: the claim is a compare-and-swap of just this value */
-        state = spg__load_relaxed_64(&slot->state);
-        if (spg__slot_sequence(state) >= next || !enter_claim(publisher, slot, state, next))
-            continue;
+        if (!enter_claim(publisher, slot, state, next)) continue;
         *sequence = next;
         return 0;
     }
@@ -200,7 +207,7 @@ static struct room_wait begin_wait(spg_publisher *publisher, int64_t timeout) {
     return room;
 }
 
-static int claim(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
+SPG__SELDOM static int claim_slowly(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
     int result = try_claim(publisher, sequence);
     if (result != SPG_EAGAIN) return result;
     struct room_wait room = begin_wait(publisher, timeout);
@@ -210,6 +217,10 @@ static int claim(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) 
         if (over < 0 && result == SPG_EAGAIN) return over;
     }
     return result;
+}
+
+static inline int claim(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
+    return claim_at_once(publisher, sequence) ? 0 : claim_slowly(publisher, sequence, timeout);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -312,23 +323,20 @@ static int find_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk, 
 
 /* ---- loans ----------------------------------------------------------------------------------- */
 
-static uint64_t place_bytes(const struct spg__topic *topic) {
-    return ((uint64_t)topic->shape.inline_max + 63) / 64 * 64;
-}
-
-static struct loan *find_loan(spg_publisher *publisher, const void *data) {
+static struct spg__loan *find_loan(spg_publisher *publisher, const void *data) {
     for (int i = 0; i < SPG_TOPIC_LOANS_MAX; i++) {
         if (publisher->loans[i].data == data) return &publisher->loans[i];
     }
     return NULL;
 }
 
-static int lend(spg_publisher *publisher, struct loan *loan, uint64_t size, int64_t timeout) {
+static int lend(spg_publisher *publisher, struct spg__loan *loan, uint64_t size, int64_t timeout) {
     const struct spg__topic *topic = &publisher->topic;
     if (size <= topic->shape.inline_max) {
-        loan->data = publisher->places + (loan - publisher->loans) * (ptrdiff_t)place_bytes(topic);
+        loan->data = publisher->places +
+                     (loan - publisher->loans) * (ptrdiff_t)spg__place_bytes(topic);
         loan->room = topic->shape.inline_max;
-        loan->chunk = NO_CHUNK;
+        loan->chunk = SPG__NO_CHUNK;
         return 0;
     }
     int result = find_chunk(publisher, size, &loan->chunk, timeout);
@@ -347,16 +355,16 @@ int spg_publisher_loan(spg_publisher *publisher, size_t size, void **data, int64
     int result = check(publisher, timeout);
     if (result < 0) return result;
     if (!data) return SPG_EINVAL;
-    struct loan *loan = find_loan(publisher, NULL);
+    struct spg__loan *loan = find_loan(publisher, NULL);
     if (!loan) return SPG_EFULL;
     result = lend(publisher, loan, size, timeout);
     if (result == 0) *data = loan->data;
     return result;
 }
 
-static void give_back(spg_publisher *publisher, struct loan *loan) {
+static void give_back(spg_publisher *publisher, struct spg__loan *loan) {
     loan->data = NULL;
-    if (loan->chunk == NO_CHUNK) return;
+    if (loan->chunk == SPG__NO_CHUNK) return;
     spg__arena_return(&publisher->topic.arena, loan->chunk);
     spg__alarm_sound(&publisher->topic.room);
 }
@@ -364,7 +372,7 @@ static void give_back(spg_publisher *publisher, struct loan *loan) {
 int spg_publisher_discard(spg_publisher *publisher, void *data) {
     int result = check(publisher, 0);
     if (result < 0) return result;
-    struct loan *loan = data ? find_loan(publisher, data) : NULL;
+    struct spg__loan *loan = data ? find_loan(publisher, data) : NULL;
     if (!loan) return SPG_EINVAL;
     give_back(publisher, loan);
     return 0;
@@ -372,15 +380,19 @@ int spg_publisher_discard(spg_publisher *publisher, void *data) {
 
 /* ---- publishing ------------------------------------------------------------------------------ */
 
-static void write_time(const struct spg__topic *topic, struct spg__slot_shared *slot) {
+SPG__SELDOM static void write_time(const struct spg__topic *topic, struct spg__slot_shared *slot) {
     uint32_t last = (topic->shape.slot_size - SPG__SLOT_HEAD) / 8 - 1;
     /* pairs: topic.body */
     spg__store_release_64(&slot->body[last], (uint64_t)spg__clock_monotonic());
 }
 
-/* What a place holds beyond `size` is not the caller's, and goes along up to the word's end. */
-static void write_inline(struct spg__slot_shared *slot, const char *data, size_t size) {
-    spg__publish_to_shared(slot->body, data, (size + 7) / 8 * 8); /* pairs: topic.body */
+static inline void write_small(struct spg__slot_shared *slot, const char *data, size_t size) {
+    size_t whole = size / 8 * 8;
+    uint64_t last = 0;
+    spg__publish_to_shared(slot->body, data, whole); /* pairs: topic.body */
+    if (whole == size) return;
+    memcpy(&last, data + whole, size - whole);
+    spg__store_release_64(&slot->body[whole / 8], last); /* pairs: topic.body */
 }
 
 static void write_chunk(const struct spg__topic *topic, struct spg__slot_shared *slot,
@@ -390,15 +402,11 @@ static void write_chunk(const struct spg__topic *topic, struct spg__slot_shared 
     spg__store_release_64(&slot->body[1], chunk); /* pairs: topic.body */
 }
 
-static void commit(spg_publisher *publisher, uint64_t sequence, const struct loan *loan,
-                   size_t size) {
+/* `meta` lacks the publisher and the mark of the time. */
+static inline void commit(spg_publisher *publisher, struct spg__slot_shared *slot,
+                          uint64_t sequence, uint64_t meta) {
     const struct spg__topic *topic = &publisher->topic;
-    struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
-    bool chunked = loan->chunk != NO_CHUNK;
-    uint64_t meta = topic->channel.node->number << 16;
-    if (chunked) write_chunk(topic, slot, sequence, loan->chunk, size);
-    else write_inline(slot, loan->data, size);
-    meta |= chunked ? SPG__SLOT_HAS_CHUNK : (uint64_t)size << 2;
+    meta |= publisher->number << 16;
     if (topic->shape.flags & SPG__TOPIC_TIMED) {
         write_time(topic, slot);
         meta |= SPG__SLOT_HAS_TIME;
@@ -410,26 +418,47 @@ static void commit(spg_publisher *publisher, uint64_t sequence, const struct loa
     /* After the commit, so that the stores to the slot's line are in one piece. */
     if (topic->shape.publishers == 1)
         spg__store_release_64(&topic->shared->next, sequence + 1); /* pairs: topic.next */
-    spg__alarm_sound(&topic->news);
-    spg__alarm_sound(&topic->room); /* one who came round the ring may wait for this claim */
-    if (chunked) spg__arena_settle(&topic->arena, loan->chunk);
+    /* For room, too: one who came round the ring may wait for this claim. */
+    spg__alarm_sound_both(&topic->news, &topic->room);
     /* relaxed: for people */
     spg__store_relaxed_64(&publisher->row->published, ++publisher->published);
 }
 
-static int publish(spg_publisher *publisher, struct loan *loan, size_t size, int64_t timeout) {
+static inline int publish_small(spg_publisher *publisher, const char *data, size_t size,
+                                int64_t timeout) {
     uint64_t sequence;
     int result = claim(publisher, &sequence, timeout);
     if (result < 0) return result;
-    commit(publisher, sequence, loan, size);
-    loan->data = NULL;
+    struct spg__slot_shared *slot = spg__topic_slot(&publisher->topic, sequence);
+    write_small(slot, data, size);
+    commit(publisher, slot, sequence, (uint64_t)size << 2);
     return 0;
+}
+
+static int publish_chunk(spg_publisher *publisher, uint32_t chunk, size_t size, int64_t timeout) {
+    const struct spg__topic *topic = &publisher->topic;
+    uint64_t sequence;
+    int result = claim(publisher, &sequence, timeout);
+    if (result < 0) return result;
+    struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
+    write_chunk(topic, slot, sequence, chunk, size);
+    commit(publisher, slot, sequence, SPG__SLOT_HAS_CHUNK);
+    spg__arena_settle(&topic->arena, chunk);
+    return 0;
+}
+
+static int publish(spg_publisher *publisher, struct spg__loan *loan, size_t size, int64_t timeout) {
+    int result = loan->chunk == SPG__NO_CHUNK
+                     ? publish_small(publisher, loan->data, size, timeout)
+                     : publish_chunk(publisher, loan->chunk, size, timeout);
+    if (result == 0) loan->data = NULL;
+    return result;
 }
 
 int spg_publisher_publish(spg_publisher *publisher, void *data, size_t size, int64_t timeout) {
     int result = check(publisher, timeout);
     if (result < 0) return result;
-    struct loan *loan = data ? find_loan(publisher, data) : NULL;
+    struct spg__loan *loan = data ? find_loan(publisher, data) : NULL;
     if (!loan || size > loan->room) return SPG_EINVAL;
     return publish(publisher, loan, size, timeout);
 }
@@ -440,114 +469,23 @@ static int64_t left_of(int64_t deadline, int64_t timeout) {
     return left > 0 ? left : 0;
 }
 
-int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, int64_t timeout) {
-    int result = check(publisher, timeout);
-    if (result < 0) return result;
-    if (!data && size) return SPG_EINVAL;
-    struct loan *loan = find_loan(publisher, NULL);
+SPG__SELDOM static int send_large(spg_publisher *publisher, const void *data, size_t size,
+                                  int64_t timeout) {
+    struct spg__loan *loan = find_loan(publisher, NULL);
     if (!loan) return SPG_EFULL;
-    bool large = size > publisher->topic.shape.inline_max;
-    int64_t deadline = large && timeout > 0 ? spg__deadline(spg__clock_monotonic(), timeout) : 0;
-    result = lend(publisher, loan, size, timeout);
+    int64_t deadline = timeout > 0 ? spg__deadline(spg__clock_monotonic(), timeout) : 0;
+    int result = lend(publisher, loan, size, timeout);
     if (result < 0) return result;
-    if (size) memcpy(loan->data, data, size);
-    result = publish(publisher, loan, size, large ? left_of(deadline, timeout) : timeout);
+    memcpy(loan->data, data, size);
+    result = publish(publisher, loan, size, left_of(deadline, timeout));
     if (result < 0) give_back(publisher, loan);
     return result == SPG_EAGAIN && timeout != 0 ? SPG_ETIMEDOUT : result;
 }
 
-/* ---- coming and going ------------------------------------------------------------------------ */
-
-/* Under the domain's lock. `owner` is stored last: before it the row is free. */
-static int take_row(spg_publisher *publisher) {
-    struct spg__topic *topic = &publisher->topic;
-    for (uint32_t i = 0; i < topic->shape.publishers; i++) {
-        struct spg__publisher_shared *row = spg__topic_publisher(topic, i);
-        if (spg__load_acquire_64(&row->owner) != 0) continue; /* pairs: topic.owner */
-        spg__store_release_64(&row->claim, 0);                /* pairs: topic.claim */
-        spg__store_seq_cst_64(&row->limit, 0);                /* pairs: topic.limit */
-        spg__store_seq_cst_64(&row->drops, 0);                /* pairs: topic.drops */
-        spg__store_relaxed_64(&row->published, 0);            /* relaxed: for people */
-        spg__store_relaxed_64(&row->asleep, 0);               /* relaxed: for people */
-        /* relaxed: for people */
-        spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime());
-        uint64_t owner = topic->channel.node->number << SPG__TOPIC_ROW_SHIFT;
-        spg__store_seq_cst_64(&row->owner, owner); /* pairs: topic.owner */
-        publisher->row = row;
-        publisher->row_index = i;
-        topic->arena.row = i;
-        topic->arena.loans = row->loans;
-        topic->arena.loan_count = SPG__TOPIC_LOANS;
-        return 0;
-    }
-    return spg__fail(SPG_EFULL, "%.300s has %u publishers already", topic->channel.file_name,
-                     topic->shape.publishers);
-}
-
-static int open_locked(spg_publisher *publisher, const spg_topic_options *options) {
-    struct spg__topic *topic = &publisher->topic;
-    int result = spg__topic_attach(topic, options);
-    if (result == 0) result = spg__topic_check_type(topic, options->type, options->type_size);
+int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, int64_t timeout) {
+    int result = check(publisher, timeout);
     if (result < 0) return result;
-    spg__topic_recover(topic);
-    return take_row(publisher);
-}
-
-static int prepare(spg_publisher *publisher) {
-    size_t bytes = SPG_TOPIC_LOANS_MAX * (size_t)place_bytes(&publisher->topic);
-    publisher->places = aligned_alloc(64, bytes);
-    if (publisher->places) {
-        memset(publisher->places, 0, bytes);
-        return 0;
-    }
-    return spg__fail(SPG_ENOMEM, "no memory for messages in the making");
-}
-
-static int open_publisher(spg_publisher *publisher, spg_node *node, const char *name,
-                          const spg_topic_options *options) {
-    struct spg__domain_lock lock;
-    struct spg__topic *topic = &publisher->topic;
-    int result = spg__channel_begin(&topic->channel, node, name, &spg__kind_of_topic);
-    if (result < 0) return result;
-    result = spg__domain_lock(topic->channel.domain, &lock);
-    if (result < 0) return result;
-    result = open_locked(publisher, options);
-    spg__domain_unlock(&lock);
-    if (result < 0) return result;
-    result = prepare(publisher);
-    if (result < 0) spg__topic_leave(topic, &publisher->row->owner);
-    return result;
-}
-
-int spg_publisher_open(spg_publisher **out, spg_node *node, const char *name,
-                       const spg_topic_options *given) {
-    spg_topic_options options;
-    if (!out) return spg__fail(SPG_EINVAL, "spg_publisher_open: out is NULL");
-    int result = spg__topic_read_options(&options, given);
-    if (result < 0) return result;
-    spg_publisher *publisher = calloc(1, sizeof *publisher);
-    if (!publisher) return spg__fail(SPG_ENOMEM, "no memory for a publisher's handle");
-    result = open_publisher(publisher, node, name, &options);
-    if (result < 0) {
-        spg__topic_detach(&publisher->topic);
-        free(publisher->places);
-        free(publisher);
-        return result;
-    }
-    spg__channel_enlist(&publisher->topic.channel);
-    *out = publisher;
-    return 0;
-}
-
-int spg_publisher_close(spg_publisher *publisher) {
-    if (!publisher) return 0;
-    if (!spg__channel_delist(&publisher->topic.channel, &spg__kind_of_topic))
-        return spg__fail(SPG_EINVAL, "spg_publisher_close: not an open publisher (closed twice?)");
-    if (spg__channel_is_own(&publisher->topic.channel)) {
-        spg__topic_leave(&publisher->topic, &publisher->row->owner);
-    }
-    spg__topic_detach(&publisher->topic);
-    free(publisher->places);
-    free(publisher);
-    return 0;
+    if (!data && size) return SPG_EINVAL;
+    if (size > publisher->topic.shape.inline_max) return send_large(publisher, data, size, timeout);
+    return publish_small(publisher, data, size, timeout);
 }

@@ -88,6 +88,12 @@ static void hold_oldest(spg_subscriber *subscriber, uint32_t index) {
     subscriber->protected_out--;
 }
 
+static inline void set_cursor(spg_subscriber *subscriber, uint64_t cursor) {
+    subscriber->cursor = cursor;
+    spg__store_release_64(&subscriber->row->cursor, cursor); /* pairs: topic.cursor */
+    spg__alarm_sound(&subscriber->topic.room);
+}
+
 static void move_cursor(spg_subscriber *subscriber) {
     uint64_t cursor = subscriber->position;
     if (!subscriber->row) return;
@@ -98,10 +104,7 @@ static void move_cursor(spg_subscriber *subscriber) {
         hold_oldest(subscriber, index);
         cursor = subscriber->position;
     }
-    if (cursor == subscriber->cursor) return;
-    subscriber->cursor = cursor;
-    spg__store_release_64(&subscriber->row->cursor, cursor); /* pairs: topic.cursor */
-    spg__alarm_sound(&subscriber->topic.room);
+    if (cursor != subscriber->cursor) set_cursor(subscriber, cursor);
 }
 
 /* ---- what was missed ------------------------------------------------------------------------- */
@@ -175,14 +178,24 @@ static bool still(const struct spg__slot_shared *slot, uint64_t state) {
     return spg__load_relaxed_64(&slot->state) == state;
 }
 
-static int read_small(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
-                      uint64_t state, uint64_t meta, uint32_t index, spg_message *message) {
+/* Of a slot of one line all of it: that is a few moves. */
+static inline void copy_body(const spg_subscriber *subscriber, char *copy,
+                             const struct spg__slot_shared *slot, uint64_t size) {
+    if (subscriber->topic.shape.slot_size == SPG__LINE) {
+        spg__bulk_from_shared(copy, slot->body, SPG__LINE - SPG__SLOT_HEAD);
+        return;
+    }
+    spg__acquire_from_shared(copy, slot->body, (size + 7) / 8 * 8); /* pairs: topic.body */
+}
+
+static inline int read_small(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
+                             uint64_t state, uint64_t meta, uint32_t index, spg_message *message) {
     char *copy = subscriber->copies + index * subscriber->copy_bytes;
     uint64_t size = meta >> 2 & 0x3fff;
     if (size > subscriber->topic.shape.inline_max) {
         return still(slot, state) ? SPG_ECORRUPT : AGAIN;
     }
-    spg__acquire_from_shared(copy, slot->body, (size + 7) / 8 * 8); /* pairs: topic.body */
+    copy_body(subscriber, copy, slot, size); /* pairs: topic.body */
     if (!still(slot, state)) return AGAIN;
     message->data = copy;
     message->size = (size_t)size;
@@ -253,10 +266,10 @@ static int read_slot(spg_subscriber *subscriber, const struct spg__slot_shared *
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+static inline void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     struct spg__ticket *ticket = &subscriber->tickets[index];
     ticket->sequence = subscriber->position;
-    subscriber->out++;
+    subscriber->next_ticket = index + 1 < subscriber->topic.shape.holds ? index + 1 : 0;
     if (ticket->is_protected) subscriber->protected_out++;
     message->sequence = subscriber->position - subscriber->topic.shape.first + 1;
     message->lost = subscriber->lost;
@@ -266,7 +279,8 @@ static void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message 
     if (!subscriber->row) return;
     /* relaxed: for people */
     spg__store_relaxed_64(&subscriber->row->received, ++subscriber->received);
-    move_cursor(subscriber);
+    if (subscriber->protected_out == 0) set_cursor(subscriber, subscriber->position);
+    else move_cursor(subscriber);
 }
 
 /* The slot has our sequence and is no claim. */
@@ -311,6 +325,23 @@ static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message
     return spg__topic_recover_unlocked(&subscriber->topic) > 0 ? AGAIN : SPG_EAGAIN;
 }
 
+/* The usual case, in a few instructions: our slot of one line has our sequence, committed by
+ * whomever, a small message without a time. False: not so; try_receive tells. */
+static inline bool receive_at_once(spg_subscriber *subscriber, uint32_t index,
+                                   spg_message *message) {
+    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
+    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    uint64_t committed = spg__slot_state(subscriber->position, SPG__SLOT_COMMITTED, 0);
+    if ((state ^ committed) >= SPG__ROWS_END) return false;
+    uint64_t meta = spg__load_acquire_64(&slot->meta); /* pairs: topic.body */
+    if (meta & (SPG__SLOT_HAS_CHUNK | SPG__SLOT_HAS_TIME)) return false;
+    message->publisher = meta >> 16;
+    message->time = 0;
+    if (read_small(subscriber, slot, state, meta, index, message) != 0) return false;
+    take_ticket(subscriber, index, message);
+    return true;
+}
+
 static int try_receive(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     int result;
     do {
@@ -320,7 +351,9 @@ static int try_receive(spg_subscriber *subscriber, uint32_t index, spg_message *
     return result;
 }
 
-static int free_ticket(const spg_subscriber *subscriber, uint32_t *index) {
+static inline int free_ticket(const spg_subscriber *subscriber, uint32_t *index) {
+    *index = subscriber->next_ticket;
+    if (subscriber->tickets[*index].sequence == 0) return 0;
     for (uint32_t i = 0; i < subscriber->topic.shape.holds; i++) {
         if (subscriber->tickets[i].sequence != 0) continue;
         *index = i;
@@ -342,17 +375,34 @@ static int receive_waiting(spg_subscriber *subscriber, uint32_t index, spg_messa
     }
 }
 
+SPG__SELDOM static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
+                                      spg_message *message, int64_t timeout) {
+    int result = try_receive(subscriber, index, message);
+    if (result != SPG_EAGAIN) return result;
+    if (timeout != 0) return receive_waiting(subscriber, index, message, timeout);
+    if (!spg__waitable_arm(&subscriber->waitable)) return SPG_EAGAIN;
+    return try_receive(subscriber, index, message);
+}
+
+/* Nothing is there, and nobody waits in poll: nothing more to do. */
+static inline bool has_nothing(const spg_subscriber *subscriber) {
+    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
+    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    return spg__slot_sequence(state) < subscriber->position && subscriber->waitable.bell_id == 0;
+}
+
 int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int64_t timeout) {
     uint32_t index;
     if (!spg__channel_is_own(&subscriber->topic.channel)) return SPG_EFORKED;
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
-    result = try_receive(subscriber, index, message);
-    if (result != SPG_EAGAIN) return result;
-    if (timeout != 0) return receive_waiting(subscriber, index, message, timeout);
-    if (!spg__waitable_arm(&subscriber->waitable)) return SPG_EAGAIN;
-    return try_receive(subscriber, index, message);
+    if (receive_at_once(subscriber, index, message)) return 0;
+    if (timeout == 0 && has_nothing(subscriber)) {
+        spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
+        return SPG_EAGAIN;
+    }
+    return receive_slowly(subscriber, index, message, timeout);
 }
 
 /* What is released out of order is free for publishers at once: older messages that the cursor
@@ -363,12 +413,10 @@ static void hold_older(spg_subscriber *subscriber, uint64_t sequence) {
         hold_oldest(subscriber, index);
 }
 
-static void let_go(spg_subscriber *subscriber, uint32_t index) {
+SPG__SELDOM static void let_chunk_go(spg_subscriber *subscriber, uint32_t index,
+                                     uint64_t sequence) {
     struct spg__ticket *ticket = &subscriber->tickets[index];
-    uint64_t sequence = ticket->sequence;
-    ticket->sequence = 0;
-    subscriber->out--;
-    if (ticket->is_chunk) gave_chunk(subscriber, ticket);
+    gave_chunk(subscriber, ticket);
     if (ticket->is_protected) {
         ticket->is_protected = false;
         subscriber->protected_out--;
@@ -376,10 +424,7 @@ static void let_go(spg_subscriber *subscriber, uint32_t index) {
         move_cursor(subscriber);
         return;
     }
-    if (!subscriber->row) return;
-    spg__word64 *hold = &subscriber->row->holds[index];
-    if (spg__load_relaxed_64(hold) == 0) return; /* relaxed: our own row */
-    spg__topic_release_hold(&subscriber->topic, hold);
+    spg__topic_release_hold(&subscriber->topic, &subscriber->row->holds[index]);
     spg__alarm_sound(&subscriber->topic.room);
 }
 
@@ -390,6 +435,8 @@ int spg_subscriber_release(spg_subscriber *subscriber, const spg_message *messag
     uint64_t sequence = subscriber->tickets[index].sequence;
     if (sequence == 0 || sequence - subscriber->topic.shape.first + 1 != message->sequence)
         return SPG_EINVAL;
-    let_go(subscriber, index);
+    subscriber->tickets[index].sequence = 0;
+    subscriber->next_ticket = index;
+    if (subscriber->tickets[index].is_chunk) let_chunk_go(subscriber, index, sequence);
     return 0;
 }

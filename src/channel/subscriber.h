@@ -27,7 +27,7 @@ struct spg_subscriber {
     uint64_t lost_ever;
     uint32_t claims_seen; /* how often in a row our next slot was a claim */
     int64_t claim_looked; /* when it last was */
-    uint32_t out;         /* tickets that are not free */
+    uint32_t next_ticket; /* probably free */
     uint32_t protected_out;
     uint32_t chunks_out;
     uint64_t holding_since; /* as in our row */

@@ -55,6 +55,8 @@ enum {
     SPG__TOPIC_VOIDS = 64,
     SPG__TOPIC_GATES = SPG_TOPIC_SUBSCRIBERS_MAX / 64,
     SPG__TOPIC_LEFT = 1,
+    SPG__ROWS_END = 256, /* rows that a state has room for */
+    SPG__LINE = 64,
     SPG__TOPIC_ROW_SHIFT = 4
 };
 

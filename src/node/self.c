@@ -25,11 +25,6 @@ static uint64_t incarnations;
 static bool page_is_made;
 static bool forks_are_prepared;
 
-uint64_t spg__incarnation(void) {
-    /* pairs: self.incarnation */
-    return spg__load_acquire_64(&spg__self()->incarnation);
-}
-
 /* The inherited openings are closed; the handles stay in the list, to answer SPG_EFORKED and to be
  * closed. */
 static void drop_nodes_of_parent(void) {

@@ -28,7 +28,10 @@ int spg__self_node(spg_node **node);
 bool spg__self_sees_dead(uint64_t number);
 
 /* Which process this is: changes with every fork. 0 if the page is not there yet. */
-uint64_t spg__incarnation(void);
+static inline uint64_t spg__incarnation(void) {
+    /* pairs: self.incarnation */
+    return spg__load_acquire_64(&spg__self()->incarnation);
+}
 
 /* For a process that has handles and no node: makes sure that it has an incarnation. */
 int spg__self_incarnate(void);

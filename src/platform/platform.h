@@ -25,7 +25,7 @@ int64_t spg__clock_monotonic(void); /* nanoseconds; for deadlines. Clock changes
 int64_t spg__clock_realtime(void);  /* nanoseconds since 1970; for display only */
 int64_t spg__clock_coarse(void);    /* the same to some milliseconds, for a few nanoseconds */
 int spg__random(void *bytes, size_t count);
-bool spg__several_processors(void); /* may this process run on more than one at once? */
+bool spg__several_processors(void); /* has the machine more than one? */
 
 /* ---- processes ------------------------------------------------------------------------------- */
 

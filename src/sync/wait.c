@@ -8,7 +8,7 @@
  * the bit stands for nobody, which costs one needless call later. */
 #include "sync/wait.h"
 
-static bool several_processors(void) {
+bool spg__wait_can_spin(void) {
     static _Atomic int known; /* 0: not asked, 1: no, 2: yes */
     int answer = atomic_load_explicit(&known, memory_order_relaxed);
     if (answer == 0) {
@@ -20,7 +20,7 @@ static bool several_processors(void) {
 
 bool spg__wait_spins(struct spg__wait *wait) {
     if (wait->timeout == 0 || wait->spins == 0) return false;
-    if (wait->spins == SPG__SPINS && !several_processors()) {
+    if (wait->spins == SPG__SPINS && !spg__wait_can_spin()) {
         wait->spins = 0;
         return false;
     }

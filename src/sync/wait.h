@@ -29,6 +29,9 @@ static inline struct spg__wait spg__wait_begin(int64_t timeout) {
  * deadline. */
 int64_t spg__wait_left(struct spg__wait *wait);
 
+/* Is there another processor, on which what we wait for may happen while we spin? */
+bool spg__wait_can_spin(void);
+
 /* Says that we sleep, from the first time on, and that we do not. */
 void spg__wait_falls_asleep(struct spg__wait *wait);
 void spg__wait_wakes(struct spg__wait *wait);

@@ -30,8 +30,8 @@ int spg__random(void *bytes, size_t count) {
 }
 
 bool spg__several_processors(void) {
-    cpu_set_t allowed;
-    return sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) > 1;
+    /* Not those that this process may use: whom it waits for may have another. */
+    return sysconf(_SC_NPROCESSORS_ONLN) != 1;
 }
 
 void spg__process_hint(struct spg__process_hint *hint) {
