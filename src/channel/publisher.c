@@ -129,10 +129,10 @@ static inline bool enter_claim(spg_publisher *publisher, struct spg__slot_shared
     uint64_t claimed = spg__slot_state(next, SPG__SLOT_CLAIMED, publisher->row_index);
     spg__store_release_64(&publisher->row->claim, next); /* pairs: topic.claim */
     if (topic->shape.publishers == 1) {
-        spg__store_release_64(&slot->state, claimed); /* pairs: topic.slot */
+        spg__store_release_ahead_64(&slot->state, claimed); /* pairs: topic.slot */
         return true;
     }
-    while (!spg__cas_acq_rel_64(&slot->state, &state, claimed)) { /* pairs: topic.slot */
+    while (!spg__cas_ahead_64(&slot->state, &state, claimed)) { /* pairs: topic.slot */
         /* Dropped by another in between: that is all that can happen to it besides a claim. */
         if (spg__slot_sequence(state) != next - topic->shape.slots) return false;
     }
@@ -207,7 +207,7 @@ static struct room_wait begin_wait(spg_publisher *publisher, int64_t timeout) {
     return room;
 }
 
-SPG__SELDOM static int claim_slowly(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
+SPG__APART static int claim_slowly(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
     int result = try_claim(publisher, sequence);
     if (result != SPG_EAGAIN) return result;
     struct room_wait room = begin_wait(publisher, timeout);
@@ -380,7 +380,7 @@ int spg_publisher_discard(spg_publisher *publisher, void *data) {
 
 /* ---- publishing ------------------------------------------------------------------------------ */
 
-SPG__SELDOM static void write_time(const struct spg__topic *topic, struct spg__slot_shared *slot) {
+SPG__APART static void write_time(const struct spg__topic *topic, struct spg__slot_shared *slot) {
     uint32_t last = (topic->shape.slot_size - SPG__SLOT_HEAD) / 8 - 1;
     /* pairs: topic.body */
     spg__store_release_64(&slot->body[last], (uint64_t)spg__clock_monotonic());
@@ -389,6 +389,10 @@ SPG__SELDOM static void write_time(const struct spg__topic *topic, struct spg__s
 static inline void write_small(struct spg__slot_shared *slot, const char *data, size_t size) {
     size_t whole = size / 8 * 8;
     uint64_t last = 0;
+    if (size > SPG__FEW_BYTES) {
+        spg__bulk_to_shared(slot->body, data, size);
+        return;
+    }
     spg__publish_to_shared(slot->body, data, whole); /* pairs: topic.body */
     if (whole == size) return;
     memcpy(&last, data + whole, size - whole);
@@ -469,8 +473,8 @@ static int64_t left_of(int64_t deadline, int64_t timeout) {
     return left > 0 ? left : 0;
 }
 
-SPG__SELDOM static int send_large(spg_publisher *publisher, const void *data, size_t size,
-                                  int64_t timeout) {
+SPG__APART static int send_large(spg_publisher *publisher, const void *data, size_t size,
+                                 int64_t timeout) {
     struct spg__loan *loan = find_loan(publisher, NULL);
     if (!loan) return SPG_EFULL;
     int64_t deadline = timeout > 0 ? spg__deadline(spg__clock_monotonic(), timeout) : 0;

@@ -185,7 +185,8 @@ static inline void copy_body(const spg_subscriber *subscriber, char *copy,
         spg__bulk_from_shared(copy, slot->body, SPG__LINE - SPG__SLOT_HEAD);
         return;
     }
-    spg__acquire_from_shared(copy, slot->body, (size + 7) / 8 * 8); /* pairs: topic.body */
+    if (size > SPG__FEW_BYTES) spg__bulk_from_shared(copy, slot->body, (size + 7) / 8 * 8);
+    else spg__acquire_from_shared(copy, slot->body, (size + 7) / 8 * 8); /* pairs: topic.body */
 }
 
 static inline int read_small(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
@@ -375,8 +376,8 @@ static int receive_waiting(spg_subscriber *subscriber, uint32_t index, spg_messa
     }
 }
 
-SPG__SELDOM static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
-                                      spg_message *message, int64_t timeout) {
+SPG__APART static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
+                                     spg_message *message, int64_t timeout) {
     int result = try_receive(subscriber, index, message);
     if (result != SPG_EAGAIN) return result;
     if (timeout != 0) return receive_waiting(subscriber, index, message, timeout);
@@ -413,8 +414,7 @@ static void hold_older(spg_subscriber *subscriber, uint64_t sequence) {
         hold_oldest(subscriber, index);
 }
 
-SPG__SELDOM static void let_chunk_go(spg_subscriber *subscriber, uint32_t index,
-                                     uint64_t sequence) {
+SPG__APART static void let_chunk_go(spg_subscriber *subscriber, uint32_t index, uint64_t sequence) {
     struct spg__ticket *ticket = &subscriber->tickets[index];
     gave_chunk(subscriber, ticket);
     if (ticket->is_protected) {

@@ -4,9 +4,11 @@
  * back when its slot is to be used again, or when memory is short. Then, whoever wants it
  *
  *     drops   the slot: COMMITTED to DROPPED. From here no new reader can hold it
- *     orphans the chunk: GIVEN to ORPHAN
  *     looks   at the holds of all subscribers
- *     frees   it if none names it: ORPHAN to FREE
+ *     frees   it if none names it: GIVEN to FREE; else
+ *     orphans it: GIVEN to ORPHAN
+ *     looks   again: a holder that let go meanwhile did not know that it was the last
+ *     frees   it if none names it any more: ORPHAN to FREE
  *
  * A reader that is not protected by its cursor writes its hold, and then looks at the slot again.
  * Both sides are sequentially consistent, so either it sees the drop or its hold is seen.
@@ -85,8 +87,12 @@ static void drop(const struct spg__topic *topic, const struct spg__published *pu
         if (!spg__cas_seq_cst_64(&slot->state, &state, dropped))
             (void)spg__load_seq_cst_64(&slot->state); /* pairs: topic.drop */
     }
-    spg__arena_change(&topic->arena, published->chunk, SPG__CHUNK_GIVEN,
-                      published->sequence & SPG__CHUNK_TAG_MASK, SPG__CHUNK_ORPHAN);
+}
+
+static bool change(const struct spg__topic *topic, const struct spg__published *published,
+                   enum spg__chunk_state from, enum spg__chunk_state to) {
+    return spg__arena_change(&topic->arena, published->chunk, from,
+                             published->sequence & SPG__CHUNK_TAG_MASK, to);
 }
 
 struct batch {
@@ -105,8 +111,20 @@ static void mark_held(void *context, uint64_t hold) {
 }
 
 static void free_orphan(const struct spg__topic *topic, const struct spg__published *published) {
-    spg__arena_change(&topic->arena, published->chunk, SPG__CHUNK_ORPHAN,
-                      published->sequence & SPG__CHUNK_TAG_MASK, SPG__CHUNK_FREE);
+    change(topic, published, SPG__CHUNK_ORPHAN, SPG__CHUNK_FREE);
+}
+
+/* Of the batch, what is held is an orphan now, or was one before: its last holder frees it. */
+static void orphan_held(const struct spg__topic *topic, const struct batch *batch) {
+    struct batch again = {batch->items, batch->count, 0};
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->held & 1u << i)
+            change(topic, &batch->items[i], SPG__CHUNK_GIVEN, SPG__CHUNK_ORPHAN);
+    }
+    each_hold(topic, mark_held, &again);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->held & ~again.held & 1u << i) free_orphan(topic, &batch->items[i]);
+    }
 }
 
 void spg__topic_retire(const struct spg__topic *topic, struct spg__published *items,
@@ -115,8 +133,12 @@ void spg__topic_retire(const struct spg__topic *topic, struct spg__published *it
     for (uint32_t i = 0; i < count; i++) drop(topic, &items[i]);
     each_hold(topic, mark_held, &batch);
     for (uint32_t i = 0; i < count; i++) {
-        if (!(batch.held & 1u << i)) free_orphan(topic, &items[i]);
+        if (batch.held & 1u << i) continue;
+        /* Dropped before by another, it may be an orphan. */
+        if (!change(topic, &items[i], SPG__CHUNK_GIVEN, SPG__CHUNK_FREE))
+            free_orphan(topic, &items[i]);
     }
+    if (batch.held) orphan_held(topic, &batch);
 }
 
 bool spg__topic_recycle(const struct spg__topic *topic, struct spg__published *published,
@@ -129,9 +151,12 @@ bool spg__topic_recycle(const struct spg__topic *topic, struct spg__published *p
     struct batch batch = {published, 1, 0};
     drop(topic, published);
     each_hold(topic, mark_held, &batch);
-    if (batch.held) return false;
-    if (spg__arena_take(&topic->arena, published->chunk, SPG__CHUNK_ORPHAN, tag, size)) return true;
-    free_orphan(topic, published);
+    if (batch.held) {
+        orphan_held(topic, &batch);
+        return false;
+    }
+    if (spg__arena_take(&topic->arena, published->chunk, SPG__CHUNK_GIVEN, tag, size)) return true;
+    change(topic, published, SPG__CHUNK_GIVEN, SPG__CHUNK_FREE);
     return false;
 }
 

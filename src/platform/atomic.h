@@ -19,9 +19,9 @@
 
 #include "platform/seam.h"
 
-/* Not on the way of who has nothing to wait for: kept out of the functions that call it, so that
- * these need no more registers than their usual case. */
-#define SPG__SELDOM __attribute__((noinline, cold))
+/* Kept out of the functions that call it, so that these need no more registers than their usual
+ * case. */
+#define SPG__APART __attribute__((noinline))
 
 /* The thread sanitizer knows no fences; it watches words. Only this file uses one. */
 #if defined(__SANITIZE_THREAD__)

@@ -111,6 +111,7 @@ static const struct {
     {"file:", SPG__FILE, parse_file},
     {"memfd:", SPG__MEMFD, parse_memfd},
     {"anonymous:", SPG__ANONYMOUS, parse_anonymous},
+    {"qt:", SPG__SYSV, spg__segment_name_parse_qt},
 };
 
 int spg__segment_name_parse(struct spg__segment_name *name, const char *text) {

@@ -13,7 +13,8 @@ enum spg__sysv_naming { SPG__BY_KEY, SPG__BY_ID, SPG__BY_FILE, SPG__BY_NOTHING }
 struct spg__segment_name {
     enum spg__segment_kind kind;
     enum spg__sysv_naming sysv;
-    int32_t number; /* sysv: key, id, or the number given to ftok */
+    bool has_key_file; /* sysv by file: the file is the segment's own, and comes and goes with it */
+    int32_t number;    /* sysv: key, id, or the number given to ftok */
     char path
         [SPG__PATH_BYTES]; /* posix, file: of the file; sysv by file: of the key's; memfd: label */
     char text[SPG__PATH_BYTES + 16]; /* the name in its one proper form */
@@ -21,5 +22,8 @@ struct spg__segment_name {
 
 /* SPG_EINVAL with a text that says how names look. Asks nothing of the system. */
 int spg__segment_name_parse(struct spg__segment_name *name, const char *text);
+
+/* What follows "qt:" (name_qt.c); `name` is empty before. */
+int spg__segment_name_parse_qt(struct spg__segment_name *name, const char *rest);
 
 #endif
