@@ -15,4 +15,14 @@ enum { JOIN_NS = 10 * 1000 * 1000 };
         must_be(0, result_, #call);                                                                \
     } while (0)
 
+/* The same for what pauses itself when there is nothing. */
+#define until_received(call)                                                                       \
+    do {                                                                                           \
+        int result_;                                                                               \
+        do {                                                                                       \
+            result_ = (call);                                                                      \
+        } while (result_ == SPG_EAGAIN);                                                           \
+        must_be(0, result_, #call);                                                                \
+    } while (0)
+
 #endif

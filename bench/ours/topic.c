@@ -103,7 +103,7 @@ LOOP void take(struct contest *contest, const spg_message *message, uint64_t num
 LOOP void get_polling(struct contest *contest, uint64_t number) {
     struct talk *talk = contest->mine;
     spg_message message;
-    until_done(spg_subscriber_receive(talk->in, &message, SPG_NOWAIT));
+    until_received(spg_subscriber_receive(talk->in, &message, SPG_NOWAIT));
     take(contest, &message, number);
 }
 
@@ -129,7 +129,7 @@ LOOP void get_by_descriptor(struct contest *contest, uint64_t number) {
 LOOP void get_untouched(struct contest *contest, uint64_t number) {
     struct talk *talk = contest->mine;
     spg_message message;
-    until_done(spg_subscriber_receive(talk->in, &message, SPG_NOWAIT));
+    until_received(spg_subscriber_receive(talk->in, &message, SPG_NOWAIT));
     touch(contest, message.data, number);
     must(spg_subscriber_release(talk->in, &message));
 }

@@ -161,7 +161,8 @@ SPG_API int spg_publisher_close(spg_publisher *publisher);
 SPG_API SPG_MUST_USE int spg_subscriber_open(spg_subscriber **out, spg_node *node, const char *name,
                                              const spg_subscriber_options *options);
 
-/* The next message, in place. Waits while there is none.
+/* The next message, in place. Waits while there is none. With SPG_NOWAIT a look in vain takes one
+ * pause of the processor, so that who looks all the time leaves the publisher its cache line.
  * Returns 0, SPG_EAGAIN, SPG_ETIMEDOUT, SPG_EFULL (as many messages are held as the topic allows),
  * SPG_EINVAL, SPG_EFORKED, SPG_ECORRUPT, SPG_ENOMEM (read_only). Acquires. There is no end: while
  * nobody publishes it waits. */

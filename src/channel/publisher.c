@@ -271,12 +271,15 @@ static bool take_hot(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
     return found;
 }
 
-/* Gives up messages below `bound`, the oldest first, until so many bytes may be free. False: there
- * is none. A claim that is still open ends the search: what comes after it may be needed first. */
-static bool give_up(spg_publisher *publisher, uint64_t bound, uint64_t next, uint64_t size) {
+/* Gives up messages below `bound`, the oldest first, until so many bytes may be free: not one by
+ * one, since each time costs a look at all subscribers, but few of those that somebody may still
+ * want. False: there is none. A claim that is still open ends the search: what comes after it may
+ * be needed first. */
+static bool give_up(spg_publisher *publisher, uint64_t bound, uint64_t next, uint64_t size,
+                    bool read_by_all) {
     const struct spg__topic *topic = &publisher->topic;
     struct spg__published batch[SPG__RETIRE_BATCH];
-    uint64_t wanted = spg__arena_bytes(&topic->shape.arena) / 32, found = 0;
+    uint64_t wanted = spg__arena_bytes(&topic->shape.arena) / (read_by_all ? 4 : 32), found = 0;
     uint32_t count = 0;
     uint64_t sequence = publisher->reclaim_from;
     if (wanted < size) wanted = size;
@@ -300,7 +303,7 @@ static int try_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
     for (int everybody = 1; everybody >= 0 && result == SPG_EAGAIN; everybody--) {
         uint64_t next = spg__topic_head(topic);
         uint64_t bound = begin_to_drop(publisher, next, everybody);
-        while (result == SPG_EAGAIN && give_up(publisher, bound, next, size)) {
+        while (result == SPG_EAGAIN && give_up(publisher, bound, next, size, everybody)) {
             result = spg__arena_loan(&topic->arena, size, chunk);
         }
         end_to_drop(publisher);

@@ -51,10 +51,23 @@ static int check_end(const spg_stream *stream, int end) {
 }
 
 /* Publishes our counter and wakes the other side if it sleeps. */
-static void publish(spg_stream *stream) {
+static inline void publish(spg_stream *stream) {
     /* pairs: stream.written, stream.consumed */
-    spg__store_release_64(&own_end(stream)->position, stream->position);
+    spg__store_release_64(stream->own_position, stream->position);
     spg__alarm_sound(&stream->theirs);
+}
+
+/* A call of memcpy costs more than what many streams carry at a time. */
+static inline void copy(char *to, const char *from, size_t count) {
+    uint64_t first, last;
+    if (count < 8 || count > 16) {
+        memcpy(to, from, count);
+        return;
+    }
+    memcpy(&first, from, 8);
+    memcpy(&last, from + count - 8, 8);
+    memcpy(to, &first, 8);
+    memcpy(to + count - 8, &last, 8);
 }
 
 void spg__stream_leave(spg_stream *stream) {
@@ -68,13 +81,16 @@ void spg__stream_leave(spg_stream *stream) {
 
 /* What the other side's counter allows us: bytes to read, or room. Looks at it only if what is
  * known does not reach `wanted`. SPG_ECORRUPT is told by a count above the capacity. */
+static inline uint64_t known(const spg_stream *stream) {
+    return stream->end == SPG_STREAM_WRITER ? stream->capacity - (stream->position - stream->other)
+                                            : stream->other - stream->position;
+}
+
 static uint64_t available(spg_stream *stream, uint64_t wanted) {
     bool writes = stream->end == SPG_STREAM_WRITER;
-    uint64_t known = writes ? stream->capacity - (stream->position - stream->other)
-                            : stream->other - stream->position;
-    if (known >= wanted) return known;
+    if (known(stream) >= wanted) return known(stream);
     /* pairs: stream.written, stream.consumed */
-    uint64_t other = spg__load_acquire_64(&other_end(stream)->position);
+    uint64_t other = spg__load_acquire_64(stream->other_position);
     uint64_t between = writes ? stream->position - other : other - stream->position;
     if (between > stream->capacity) return UINT64_MAX;
     stream->other = other;
@@ -89,6 +105,19 @@ static int verdict(const spg_stream *stream) {
     case SPG__END_DEAD: return SPG_EPEERDEAD;
     default: return 0;
     }
+}
+
+/* How often who looks all the time asks the kernel whether the other side lives. */
+static const int64_t ASK_NS = SPG__SLICE_NS / 2;
+
+static bool other_is_finished(spg_stream *stream) {
+    uint64_t owner = spg__load_acquire_64(&other_end(stream)->owner); /* pairs: stream.owner */
+    if (owner & SPG__END_LEFT) return true;
+    int64_t now = spg__clock_monotonic();
+    if (now - stream->asked < ASK_NS) return false;
+    bool finished = verdict(stream) != 0;
+    stream->asked = finished ? 0 : now; /* whoever looks next is to be told, too */
+    return finished;
 }
 
 /* What comes after all else: bytes that came meanwhile, or why there are none. */
@@ -115,7 +144,7 @@ static int wait_for(spg_stream *stream, uint64_t wanted, int64_t timeout) {
         if (have == UINT64_MAX) return SPG_ECORRUPT;
         if (have >= wanted) return 0;
         if (spg__wait_spins(&wait)) continue;
-        int judged = verdict(stream);
+        int judged = timeout == 0 && !other_is_finished(stream) ? 0 : verdict(stream);
         if (judged) return settle(stream, wanted, judged);
         uint32_t turn = 0;
         if (timeout != 0) {
@@ -129,18 +158,6 @@ static int wait_for(spg_stream *stream, uint64_t wanted, int64_t timeout) {
 }
 
 /* ---- waiting in a wait set or in poll -------------------------------------------------------- */
-
-/* How often a wait set that looks all the time asks the kernel whether the other side lives. */
-static const int64_t ASK_NS = SPG__SLICE_NS / 2;
-
-static bool other_is_finished(spg_stream *stream) {
-    uint64_t owner = spg__load_acquire_64(&other_end(stream)->owner); /* pairs: stream.owner */
-    if (owner & SPG__END_LEFT) return true;
-    int64_t now = spg__clock_monotonic();
-    if (now - stream->asked < ASK_NS) return false;
-    stream->asked = now;
-    return verdict(stream) != 0;
-}
 
 static bool is_ready(struct spg_waitable *waitable) {
     spg_stream *stream = (spg_stream *)(void *)((char *)waitable - offsetof(spg_stream, waitable));
@@ -156,6 +173,8 @@ void spg__stream_prepare_waiting(spg_stream *stream) {
     bool writes = stream->end == SPG_STREAM_WRITER;
     stream->ours = writes ? room : data;
     stream->theirs = writes ? data : room;
+    stream->own_position = writes ? &shared->writer.position : &shared->reader.position;
+    stream->other_position = writes ? &shared->reader.position : &shared->writer.position;
     stream->wanted = 1;
     spg__waitable_init(&stream->waitable, &stream->ours, is_ready);
     stream->waitable.asleep = writes ? &shared->writer.asleep : &shared->reader.asleep;
@@ -177,8 +196,9 @@ int spg_stream_reserve(spg_stream *stream, size_t size, void **bytes, int64_t ti
     if (!bytes || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     if (size > stream->capacity) return SPG_ETOOBIG;
     if (stream->ended) return SPG_ECLOSED;
-    result = wait_for(stream, size, timeout);
+    if (known(stream) < size) result = wait_for(stream, size, timeout);
     if (result < 0) return result;
+    stream->wanted = 1;
     stream->reserved = size;
     *bytes = stream->ring + (stream->position & (stream->capacity - 1));
     return 0;
@@ -195,6 +215,14 @@ int spg_stream_commit(spg_stream *stream, size_t size) {
     return 0;
 }
 
+/* There is room. */
+static inline void write_known(spg_stream *stream, const char *bytes, size_t count) {
+    copy(stream->ring + (stream->position & (stream->capacity - 1)), bytes, count);
+    stream->position += count;
+    stream->wanted = 1;
+    publish(stream);
+}
+
 /* As much as there is room for, at least one byte. */
 static int write_some(spg_stream *stream, const char *bytes, size_t count, int64_t timeout) {
     int result = wait_for(stream, 1, timeout);
@@ -202,30 +230,35 @@ static int write_some(spg_stream *stream, const char *bytes, size_t count, int64
     uint64_t room = available(stream, count);
     if (room == UINT64_MAX) return SPG_ECORRUPT;
     if (room < count) count = (size_t)room;
-    memcpy(stream->ring + (stream->position & (stream->capacity - 1)), bytes, count);
-    stream->position += count;
-    publish(stream);
+    write_known(stream, bytes, count);
     return (int)count;
 }
 
 /* The deadline is of the whole, so it is fixed before the first wait. */
-int spg_stream_write(spg_stream *stream, const void *bytes, size_t count, int64_t timeout) {
-    int result = check_end(stream, SPG_STREAM_WRITER);
-    if (result < 0) return result;
-    if ((!bytes && count) || count > INT_MAX || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
-    if (stream->ended) return SPG_ECLOSED;
-    stream->reserved = 0;
+SPG__APART static int write_slowly(spg_stream *stream, const char *bytes, size_t count,
+                                   int64_t timeout) {
     size_t done = 0;
     int64_t deadline = timeout > 0 ? spg__deadline(spg__clock_monotonic(), timeout) : 0;
     while (done < count) {
         int64_t left = timeout;
         if (timeout > 0 && done > 0) left = deadline - spg__clock_monotonic();
         if (left < 0 && timeout > 0) left = 0;
-        result = write_some(stream, (const char *)bytes + done, count - done, left);
+        int result = write_some(stream, bytes + done, count - done, left);
         if (result < 0) return done > 0 ? (int)done : result;
         done += (size_t)result;
     }
     return (int)done;
+}
+
+int spg_stream_write(spg_stream *stream, const void *bytes, size_t count, int64_t timeout) {
+    int result = check_end(stream, SPG_STREAM_WRITER);
+    if (result < 0) return result;
+    if ((!bytes && count) || count > INT_MAX || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
+    if (stream->ended) return SPG_ECLOSED;
+    stream->reserved = 0;
+    if (count == 0 || known(stream) < count) return write_slowly(stream, bytes, count, timeout);
+    write_known(stream, bytes, count);
+    return (int)count;
 }
 
 int spg_stream_end(spg_stream *stream) {
@@ -238,15 +271,22 @@ int spg_stream_end(spg_stream *stream) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-int spg_stream_peek(spg_stream *stream, const void **bytes, int64_t timeout) {
+static inline int peek(spg_stream *stream, const void **bytes, int64_t timeout) {
     int result = check_end(stream, SPG_STREAM_READER);
     if (result < 0) return result;
     if (!bytes || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
-    result = wait_for(stream, 1, timeout);
-    if (result == SPG_ECLOSED) return 0;
-    if (result < 0) return result;
+    if (known(stream) == 0) {
+        result = wait_for(stream, 1, timeout);
+        if (result == SPG_ECLOSED) return 0;
+        if (result < 0) return result;
+    }
+    stream->wanted = 1;
     *bytes = stream->ring + (stream->position & (stream->capacity - 1));
     return (int)(stream->other - stream->position);
+}
+
+int spg_stream_peek(spg_stream *stream, const void **bytes, int64_t timeout) {
+    return peek(stream, bytes, timeout);
 }
 
 int spg_stream_consume(spg_stream *stream, size_t size) {
@@ -261,11 +301,12 @@ int spg_stream_consume(spg_stream *stream, size_t size) {
 int spg_stream_read(spg_stream *stream, void *bytes, size_t count, int64_t timeout) {
     const void *found;
     if (!bytes || count == 0) return SPG_EINVAL;
-    int there = spg_stream_peek(stream, &found, timeout);
+    int there = peek(stream, &found, timeout);
     if (there <= 0) return there;
     if ((size_t)there < count) count = (size_t)there;
-    memcpy(bytes, found, count);
-    spg_stream_consume(stream, count);
+    copy(bytes, found, count);
+    stream->position += count;
+    publish(stream);
     return (int)count;
 }
 

@@ -63,6 +63,8 @@ struct spg_stream {
     uint64_t other;    /* the other side's, as last seen */
     uint64_t reserved; /* writer: bytes handed out and not committed */
     uint64_t wanted;   /* what the last call would have had to wait for; 1 if it did not */
+    spg__word64 *own_position; /* what we write of the counters, and what the other side does */
+    spg__word64 *other_position;
     int end;
     bool ended; /* writer: said that it has nothing more to say */
     spg_node *node;
