@@ -52,7 +52,8 @@ typedef struct spg_topic_options {
     uint32_t slots;       /* messages on the way, at least 4; rounded up to a power of two.
                              Default 256 */
     uint32_t slot_size;   /* bytes of a slot: 64, 128, ... 4096. A message of up to 16 bytes less
-                             (24 where it is timed) lies in it. Default 64 */
+                             (24 where it is timed) lies in it, by a copy on each side: up to a
+                             page that is faster than a chunk of the budget. Default 64 */
     uint32_t publishers;  /* at a time, at most 255. With 1 there is no claim to make. Default 16 */
     uint32_t subscribers; /* at a time, at most 1024. Default 64 */
     uint32_t holds;       /* messages that one subscriber may have received and not released,
