@@ -34,11 +34,20 @@ struct facts {
 int facts_read(struct facts *facts, const char *name);
 void facts_free(struct facts *facts);
 
+/* What is in memory of the segment by a process's mappings, in bytes, as the kernel counts it
+ * (smaps): a page is shared if others have it mapped too; of `proportional` each has its share. */
+struct pages {
+    uint64_t resident, proportional;
+    uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
+};
+
 /* A process that has the segment mapped. */
 struct user {
     unsigned pid;
     uint32_t uid;
     bool writes;
+    bool copies; /* some of it copy-on-write: what it writes there nobody else sees */
+    struct pages pages;
     char command[64];
 };
 
@@ -52,5 +61,9 @@ void users_find(struct users *users, const struct facts *facts);
 /* The name of a process's program; empty if it cannot be known. */
 void command_of(char *command, size_t size, unsigned pid);
 void users_free(struct users *users);
+
+/* A table of them, and members of a JSON object. */
+void print_users(const struct users *users);
+void users_json(const struct users *users);
 
 #endif

@@ -13,6 +13,7 @@
 static const struct command *const commands[] = {
     &ls_command,
     &stat_command,
+    &explain_command,
     &top_command,
     &check_command,
     &gc_command,
@@ -20,6 +21,8 @@ static const struct command *const commands[] = {
     &doctor_command,
     &pub_command,
     &sub_command,
+    &view_command,
+    &load_command,
     &get_command,
     &set_command,
     &send_command,

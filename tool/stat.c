@@ -77,28 +77,6 @@ static void print_system(const struct facts *facts) {
     }
 }
 
-static void print_users(const struct users *users) {
-    static const char *const titles[] = {">PID", "USER", "ACCESS", "COMMAND"};
-    struct table table;
-    if (users->count > 0) {
-        printf("\n");
-        table_begin(&table, titles, 4);
-        for (size_t i = 0; i < users->count; i++) {
-            char text[64];
-            snprintf(text, sizeof text, "%u", users->list[i].pid);
-            table_cell(&table, text);
-            table_cell(&table, user_text(text, users->list[i].uid));
-            table_cell(&table, users->list[i].writes ? "reads, writes" : "reads");
-            table_cell(&table, users->list[i].command);
-        }
-        table_end(&table);
-    }
-    if (users->unreadable == 0) return;
-    char text[SHORT_TEXT];
-    remark("%s of others cannot be looked into, and may have it mapped too",
-           count_text(text, users->unreadable, "process"));
-}
-
 static void print_segment(const struct facts *facts, const struct users *users) {
     char text[SHORT_TEXT];
     print_field("name", "%s", facts->name);
@@ -109,20 +87,6 @@ static void print_segment(const struct facts *facts, const struct users *users) 
     if (facts->profile == PROFILE_MANAGED) print_managed(facts);
     print_field("mapped by", users->unreadable ? "%zu at least" : "%zu", users->count);
     print_users(users);
-}
-
-static void users_json(const struct users *users) {
-    json_open("mapped_by", '[');
-    for (size_t i = 0; i < users->count; i++) {
-        json_open(NULL, '{');
-        json_number("pid", users->list[i].pid);
-        json_number("uid", users->list[i].uid);
-        json_bool("writes", users->list[i].writes);
-        json_text("command", users->list[i].command);
-        json_close('}');
-    }
-    json_close(']');
-    json_number("processes_not_readable", users->unreadable);
 }
 
 static void managed_json(const struct facts *facts) {

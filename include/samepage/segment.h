@@ -7,6 +7,10 @@
  *   sysv:/etc/hosts#7    System V, by ftok of a file and a number from 1 to 255
  *   sysv:private         System V that nobody finds by chance; spg_segment_name gives what to open
  *                        it by: sysv:id=N (bare), or an unused key (managed)
+ *   qt:KEY               what QSharedMemory of Qt means by a key: System V, by ftok of a file that
+ *                        create makes and unlink removes. Native keys: qt:posix:NAME,
+ *                        qt:systemv:/path, qt:systemv-N:/path. Keys of a Qt that was built for
+ *                        POSIX: qt:legacy-posix:KEY. (qt:legacy:KEY for a KEY that begins so.)
  *   file:/data/index     a file
  *   memfd:label          no name in the system: pass the descriptor, or fork
  *   anonymous:           no name and no descriptor: fork

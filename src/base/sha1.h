@@ -1,4 +1,4 @@
-/* sha1.h: the digest of FIPS 180-4 that other programs make names with. It protects nothing here. */
+/* sha1.h: the digest of FIPS 180-4, of which other programs make names. It protects nothing. */
 #ifndef SPG_BASE_SHA1_H
 #define SPG_BASE_SHA1_H
 

@@ -12,8 +12,8 @@
 
 enum { KEY_FILE_MODE = 0640 };
 
-/* The file that the key is made of, where it is the segment's own, as Qt's. One that is there may be
- * left of an earlier segment, and does as well. */
+/* The file that the key is made of, where it is the segment's own, as Qt's. One that is there may
+ * be left of an earlier segment, and does as well. */
 static int make_key_file(const struct spg__segment_name *name) {
     spg__file file;
     if (!name->has_key_file) return 0;
