@@ -1,10 +1,17 @@
 /* alarm.c: sleeping until a sender has something, and waking.
  *
  * Asleep on the turn word. The sleeper announces itself (bit 0), makes a barrier on all
- * processors, looks once more, and sleeps a slice. The sender stores what is waited for and then
- * looks at the turn word, without a fence: the sleeper's barrier falls either before the store was
- * made, then the look comes after it and sees the announcement, or after it, then the sleeper sees
- * what was stored. Where the system has no such barrier the slice ends the sleep.
+ * processors, looks once more, and sleeps. The sender stores what is waited for and then looks at
+ * the turn word, without a fence: the sleeper's barrier falls either before the store was made,
+ * then the look comes after it and sees the announcement, or after it, then the sleeper sees what
+ * was stored. Where the system has no such barrier the sleep is ended by a slice.
+ *
+ * A sender may die between its store and its look. Therefore most senders look twice. They mark in
+ * shared memory that they are about to store (a slot claimed, an entry being filled), look, store,
+ * and look again. By the same argument a sleeper that has announced itself and sees no mark knows
+ * of every sender who marks from now on that he will wake it before he stores: it is not asleep any
+ * more when he dies. So it sleeps as long as it likes, and an idle receiver costs
+ * nothing. One that sees a mark sleeps a slice: of him who made it nothing is known.
  *
  * Asleep in poll. The sleeper empties its bell, begins a period, arms the bell, announces itself,
  * and looks once more. The sender clears the announcement first and looks at the bells after that,
@@ -24,8 +31,8 @@
  * readable until a receive finds nothing.
  *
  * Deaths. A sender's, anywhere before its last ring: futex sleepers look after their slice, poll
- * sleepers after the bell's period. A receiver's: its bell is closed by the kernel; who rings it
- * clears the word and removes the name, and if nobody rings, who wants a bell word or collects
+ * sleepers after the bell's period, unless they have been woken or rung before, as above. A
+ * receiver's: its bell is closed by the kernel; who rings it clears the word and removes the name, and if nobody rings, who wants a bell word or collects
  * does. While it makes its bell: a name without a word, which a collector removes; the domain's
  * lock is held meanwhile, so that no collector takes a bell for a dead one's before it is open.
  * While it closes: the name goes first, so a word is left and no name. If a bell's name is removed
@@ -127,10 +134,20 @@ static bool is_own(const struct spg_waitable *waitable) {
     return waitable->incarnation == 0 || waitable->incarnation == spg__incarnation();
 }
 
-uint32_t spg__waitable_announce(struct spg_waitable *waitable) {
+static uint32_t announce(const struct spg_waitable *waitable, bool *barrier_was_made) {
     uint32_t turn = spg__turn_announce(waitable->alarm->turn);
-    spg__barrier_everywhere(); /* pairs: alarm.sleeper */
+    *barrier_was_made = spg__barrier_everywhere(); /* pairs: alarm.sleeper */
     return turn;
+}
+
+uint32_t spg__waitable_announce(struct spg_waitable *waitable) {
+    bool barrier_was_made;
+    return announce(waitable, &barrier_was_made);
+}
+
+int64_t spg__waitable_rest(const struct spg_waitable *waitable, bool barrier_was_made) {
+    bool is_quiet = barrier_was_made && waitable->is_quiet && waitable->is_quiet(waitable);
+    return is_quiet ? SPG__REST_NS : SPG__SLICE_NS;
 }
 
 static int nap(struct spg__wait *wait) {
@@ -144,9 +161,11 @@ static int nap(struct spg__wait *wait) {
 /* 0: look again. */
 static int sleep_a_slice(struct spg_waitable *waitable, struct spg__wait *wait) {
     if (!waitable->alarm || wait->timeout == 0) return nap(wait);
-    uint32_t turn = spg__waitable_announce(waitable);
+    bool barrier_was_made;
+    uint32_t turn = announce(waitable, &barrier_was_made);
     if (waitable->ready(waitable)) return 0;
-    return spg__wait_slice(wait, waitable->alarm->turn, turn);
+    int64_t rest = spg__waitable_rest(waitable, barrier_was_made);
+    return spg__wait_at_most(wait, waitable->alarm->turn, turn, rest);
 }
 
 /* For how long. Where both sides share one processor it is never of use, and is soon left out but
@@ -218,7 +237,7 @@ static int make_named_bell(struct spg_waitable *waitable, const char *name) {
     int result = spg__domain_lock(&domain, &lock);
     if (result < 0) return result;
     spg__process_lock();
-    result = spg__bell_make(&waitable->bell, domain.directory, name, PERIOD_NS);
+    result = spg__bell_make(&waitable->bell, domain.directory, name);
     if (result == 0) {
         waitable->listening.file = waitable->bell.rung;
         spg__held_lock_enter(&waitable->listening);
@@ -252,7 +271,7 @@ static int make_bell(struct spg_waitable *waitable, uint64_t id) {
 }
 
 static int make_plain_bell(struct spg_waitable *waitable) {
-    int result = spg__bell_make(&waitable->bell, SPG__NO_FILE, NULL, SPG__LOOK_NS);
+    int result = spg__bell_make(&waitable->bell, SPG__NO_FILE, NULL);
     return result < 0 ? spg__fail_system(result, "cannot make a descriptor to poll") : 0;
 }
 
@@ -282,19 +301,26 @@ static bool arm_word(const struct spg_waitable *waitable) {
     return spg__cas_seq_cst_64(waitable->bell_word, &word, armed) || word == armed;
 }
 
+/* How long it may take until it looks by itself; 0: for ever. */
+static int64_t arm(struct spg_waitable *waitable) {
+    bool barrier_was_made;
+    if (!waitable->alarm) return SPG__LOOK_NS;
+    if (!arm_word(waitable)) {
+        waitable->bell_word = take_bell_word(waitable->alarm, waitable->bell_id);
+        arm_word(waitable);
+    }
+    announce(waitable, &barrier_was_made);
+    bool rests = spg__waitable_rest(waitable, barrier_was_made) == SPG__REST_NS;
+    return rests && waitable->bell_word ? 0 : PERIOD_NS;
+}
+
 bool spg__waitable_arm(struct spg_waitable *waitable) {
     if (!waitable->bell_id) return false;
     spg__bell_quiet(&waitable->bell);
-    if (waitable->alarm) {
-        if (!arm_word(waitable)) {
-            waitable->bell_word = take_bell_word(waitable->alarm, waitable->bell_id);
-            arm_word(waitable);
-        }
-        spg__waitable_announce(waitable);
-    }
-    if (!waitable->ready(waitable)) return false;
-    spg__bell_fire(&waitable->bell);
-    return true;
+    int64_t period = arm(waitable);
+    bool is_ready = waitable->ready(waitable);
+    spg__bell_set(&waitable->bell, is_ready ? 1 : period);
+    return is_ready;
 }
 
 /* relaxed: if neither is there, somebody found us gone and another may have the word. */

@@ -55,6 +55,9 @@ struct spg_waitable {
     /* Would a receive return at once, be it with a message or with an error? Is called by the
      * receiver's own thread, often, and must be cheap; may ask the kernel whether a peer lives. */
     bool (*ready)(struct spg_waitable *waitable);
+    /* Has nobody begun what we wait for? Then whoever begins it will wake us before it is done. Is
+     * looked at after announcing. NULL: nobody can say. */
+    bool (*is_quiet)(const struct spg_waitable *waitable);
     int spin_trust;       /* how often spinning was of use lately, up to SPG__SPIN_TRUST */
     int spins_left_out;   /* since it was tried the last time */
     spg__word64 *asleep;  /* as in spg__wait; may be NULL */
@@ -85,6 +88,10 @@ bool spg__waitable_arm(struct spg_waitable *waitable);
 
 /* For a sleeper in one alarm: announces, and gives the word to sleep on. */
 uint32_t spg__waitable_announce(struct spg_waitable *waitable);
+
+/* How long may it sleep that has announced itself, made the barrier (or failed to), looked, and
+ * found nothing? */
+int64_t spg__waitable_rest(const struct spg_waitable *waitable, bool barrier_was_made);
 
 /* Is this the name of a bell? */
 bool spg__is_bell_file(const char *file_name);

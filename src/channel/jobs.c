@@ -42,7 +42,13 @@
 #include "sync/wait.h"
 
 /* A hostile peer may keep us busy as long as it keeps changing words; a dead image may not. */
-enum { ROUNDS_MAX = 1 << 16, EXHAUSTED_MAX = 16, RETRY = 1, EXHAUSTED = 2 };
+enum {
+    QUIET_CAPACITY_MAX = 1024,
+    ROUNDS_MAX = 1 << 16,
+    EXHAUSTED_MAX = 16,
+    RETRY = 1,
+    EXHAUSTED = 2
+};
 
 /* How far a position is behind an entry's lap: -1 it is to come, 0 it is now, more: it is over. */
 static int32_t ahead(const struct spg__jobs *jobs, uint64_t state, uint64_t position) {
@@ -265,6 +271,17 @@ int spg__jobs_take(struct spg__jobs *jobs, struct spg__hand *hand) {
 
 bool spg__jobs_is_offered(const struct spg__jobs *jobs) {
     return take((struct spg__jobs *)jobs, NULL) != SPG_EAGAIN;
+}
+
+/* Is every entry free? A job in hand comes back if who has it dies, and nobody wakes us then. */
+bool spg__jobs_is_quiet(const struct spg_waitable *waitable) {
+    const struct spg__jobs *jobs = (const void *)((const char *)waitable -
+                                                  offsetof(struct spg__jobs, waitable));
+    if (jobs->shape.capacity > QUIET_CAPACITY_MAX) return false;
+    for (uint32_t i = 0; i < jobs->shape.capacity; i++) {
+        if (spg__job_phase(look(jobs, i)) != SPG__JOB_FREE) return false;
+    }
+    return true;
 }
 
 /* ---- finishing ------------------------------------------------------------------------------- */

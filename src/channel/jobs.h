@@ -71,11 +71,11 @@ struct spg__row_shared {
     spg__word64 since;   /* when it was taken; display only */
     spg__word64 filling; /* an entry plus one, written before it is claimed; may be old */
     spg__word64 asleep;  /* since when; 0: awake; display only */
-    spg__word64 made; /* jobs committed, taken, finished; display only */
+    spg__word64 made;    /* jobs committed, taken, finished; display only */
     spg__word64 taken;
     spg__word64 finished;
-    spg__word64 uses; /* how many owners it has had */
-    spg__word64 role; /* enum spg__job_role */
+    spg__word64 uses;    /* how many owners it has had */
+    spg__word64 role;    /* enum spg__job_role */
     spg__word64 holding; /* since when it has had something in hand; display only */
     spg__word64 zeros[6];
     spg__word32 turn; /* a client sleeps here; written by sleepers and who wakes them alone */
@@ -220,6 +220,8 @@ int spg__jobs_take(struct spg__jobs *jobs, struct spg__hand *hand);
 
 /* Is there one? Or something else that taking would tell. */
 bool spg__jobs_is_offered(const struct spg__jobs *jobs);
+/* For the waitable of who takes. */
+bool spg__jobs_is_quiet(const struct spg_waitable *waitable);
 
 /* From what `*state` says to `what`, whatever becomes of the lap. False: it is not so any more;
  * `*state` is what is there. */

@@ -419,6 +419,7 @@ static inline void commit(spg_publisher *publisher, struct spg__slot_shared *slo
         meta |= SPG__SLOT_HAS_TIME;
     }
     spg__store_release_64(&slot->meta, meta); /* pairs: topic.body */
+    spg__alarm_sound(&topic->news);           /* and after: alarm.c */
     /* pairs: topic.slot */
     spg__store_release_64(&slot->state,
                           spg__slot_state(sequence, SPG__SLOT_COMMITTED, publisher->row_index));

@@ -74,6 +74,7 @@ int spg_queue_open(spg_queue **out, spg_node *node, const char *name,
     }
     spg__waitable_init(&jobs->waitable, &jobs->offers, is_ready);
     jobs->waitable.asleep = &jobs->row->asleep;
+    jobs->waitable.is_quiet = spg__jobs_is_quiet;
     *out = queue;
     return 0;
 }
@@ -126,6 +127,7 @@ static int offer(struct spg__jobs *jobs, const struct spg__payload *payload,
     if (result < 0) return result;
     uint64_t meta = meta_of(jobs, &claim, payload);
     uint32_t what = spg__job_what(SPG__JOB_OFFERED, 0, jobs->member);
+    spg__alarm_sound(&jobs->offers); /* and after: alarm.c */
     if (!spg__jobs_commit(jobs, claim.entry, &claim.state, meta, payload, what))
         return SPG_ECORRUPT;
     spg__jobs_claimed(jobs, claim.entry, claim.state);

@@ -167,6 +167,7 @@ static int offer(spg_client *client, struct spg__hand *hand, const struct spg__p
     spg__store_release_64(spg__jobs_hand_word(jobs, hand), (uint64_t)hand->entry + 1);
     uint32_t half = spg__jobs_put(jobs, hand->entry, payload, false);
     uint32_t what = spg__job_what(SPG__JOB_OFFERED, 0, jobs->member);
+    spg__alarm_sound(&jobs->offers); /* and after: alarm.c */
     if (!spg__jobs_commit(jobs, hand->entry, &hand->state, half, payload, what))
         return SPG_ECORRUPT;
     spg__jobs_claimed(jobs, hand->entry, hand->state);

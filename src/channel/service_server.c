@@ -85,6 +85,7 @@ int spg_server_open(spg_server **out, spg_node *node, const char *name,
     *out = server;
     spg__waitable_init(&(*out)->jobs.waitable, &(*out)->jobs.offers, is_ready);
     (*out)->jobs.waitable.asleep = &(*out)->jobs.row->asleep;
+    (*out)->jobs.waitable.is_quiet = spg__jobs_is_quiet;
     return 0;
 }
 

@@ -56,6 +56,16 @@ bool spg__subscriber_is_ready(struct spg_waitable *waitable) {
     return true;
 }
 
+/* Is our next slot not even claimed? */
+bool spg__subscriber_is_quiet(const struct spg_waitable *waitable) {
+    const spg_subscriber *subscriber =
+        (const spg_subscriber *)(const void *)((const char *)waitable -
+                                               offsetof(struct spg_subscriber, waitable));
+    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
+    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    return spg__slot_sequence(state) < subscriber->position;
+}
+
 static void step(spg_subscriber *subscriber) {
     subscriber->position++;
     subscriber->claims_seen = 0;

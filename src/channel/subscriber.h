@@ -40,5 +40,6 @@ struct spg_subscriber {
 
 /* Would a receive return at once? For its waitable. */
 bool spg__subscriber_is_ready(struct spg_waitable *waitable);
+bool spg__subscriber_is_quiet(const struct spg_waitable *waitable);
 
 #endif

@@ -173,6 +173,7 @@ static int prepare(spg_subscriber *subscriber) {
     spg__waitable_init(&subscriber->waitable, subscriber->row ? &topic->news : NULL,
                        spg__subscriber_is_ready);
     if (subscriber->row) subscriber->waitable.asleep = &subscriber->row->asleep;
+    subscriber->waitable.is_quiet = spg__subscriber_is_quiet;
     if (subscriber->copies && subscriber->tickets) return 0;
     return spg__fail(SPG_ENOMEM, "no memory for messages that are held");
 }

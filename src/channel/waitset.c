@@ -104,16 +104,29 @@ static int look(spg_waitset *set, void **tags, int max) {
     return found;
 }
 
-/* How many words to sleep on; `longest` becomes shorter if somebody has none. */
-static size_t announce(const spg_waitset *set, struct spg__wait_word *words, int64_t *longest) {
+/* How many words to sleep on. */
+static size_t announce(const spg_waitset *set, struct spg__wait_word *words,
+                       bool *barrier_was_made) {
     size_t count = 0;
     for (int i = 0; i < set->count; i++) {
         const struct spg__alarm *alarm = set->members[i].waitable->alarm;
-        if (!alarm) *longest = SPG__LOOK_NS;
-        else words[count++] = (struct spg__wait_word){alarm->turn, spg__turn_announce(alarm->turn)};
+        if (alarm)
+            words[count++] = (struct spg__wait_word){alarm->turn, spg__turn_announce(alarm->turn)};
     }
-    spg__barrier_everywhere(); /* pairs: alarm.sleeper */
+    *barrier_was_made = spg__barrier_everywhere(); /* pairs: alarm.sleeper */
     return count;
+}
+
+/* As long as each of them may. */
+static int64_t rest(const spg_waitset *set, bool barrier_was_made) {
+    int64_t longest = SPG__REST_NS;
+    for (int i = 0; i < set->count; i++) {
+        const spg_waitable *waitable = set->members[i].waitable;
+        int64_t most = waitable->alarm ? spg__waitable_rest(waitable, barrier_was_made)
+                                       : SPG__LOOK_NS;
+        if (most < longest) longest = most;
+    }
+    return longest;
 }
 
 /* In the rows of the receivers, for people. */
@@ -128,11 +141,12 @@ static void fall_asleep(const spg_waitset *set, bool asleep) {
 /* How many were found in the last look; 0: look again. */
 static int sleep_a_slice(spg_waitset *set, struct spg__wait *wait, void **tags, int max) {
     struct spg__wait_word words[SPG__WAIT_WORDS_MAX];
-    int64_t longest = SPG__SLICE_NS;
+    bool barrier_was_made;
     if (wait->timeout == 0) return SPG_EAGAIN;
-    size_t count = announce(set, words, &longest);
+    size_t count = announce(set, words, &barrier_was_made);
     int found = look(set, tags, max);
     if (found > 0) return found;
+    int64_t longest = rest(set, barrier_was_made);
     int64_t left = spg__wait_left(wait);
     if (left == 0) return SPG_ETIMEDOUT;
     if (left < 0 || left > longest) left = longest;

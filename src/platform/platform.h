@@ -100,12 +100,13 @@ struct spg__bell {
     int readable; /* the descriptor for poll */
     int rung;     /* what dies with its owner, and tells the others so; -1: without a name */
     int timer;
-    int64_t period;
+    bool timer_is_set;
 };
-/* `name` NULL: only the period wakes. Until it returns, others take the bell for a dead one's. */
-int spg__bell_make(struct spg__bell *bell, int directory, const char *name, int64_t period);
-void spg__bell_quiet(struct spg__bell *bell); /* and begins a new period */
-void spg__bell_fire(struct spg__bell *bell);  /* its owner rings it himself */
+/* `name` NULL: only its timer wakes. Until it returns, others take the bell for a dead one's. */
+int spg__bell_make(struct spg__bell *bell, int directory, const char *name);
+void spg__bell_quiet(struct spg__bell *bell);
+/* When it rings by itself, so many nanoseconds from now; 0: never. */
+void spg__bell_set(struct spg__bell *bell, int64_t from_now);
 void spg__bell_close(struct spg__bell *bell); /* its name is unlinked by the caller */
 /* 1: rung, or it may not be reached by us. 0: nobody is there. No signal is raised, whenever its
  * owner dies. */

@@ -10,6 +10,8 @@
 #include "platform/platform.h"
 
 enum { SPG__SLICE_NS = 20 * 1000 * 1000, SPG__SPINS = 80 };
+/* How long who need not look sleeps all the same. */
+#define SPG__REST_NS (INT64_C(60) * 1000 * 1000 * 1000)
 
 struct spg__wait {
     int64_t timeout;  /* as the caller gave it */

@@ -58,10 +58,12 @@ static int watch(const struct spg__bell *bell, int file) {
     return spg__reason("epoll_ctl");
 }
 
-static void set_timer(const struct spg__bell *bell, int64_t from_now) {
+void spg__bell_set(struct spg__bell *bell, int64_t from_now) {
     struct itimerspec when = {
         .it_value = {(time_t)(from_now / 1000000000), (long)(from_now % 1000000000)}};
+    if (from_now == 0 && !bell->timer_is_set) return;
     (void)SPG_SYSTEM(timerfd_settime, (bell->timer, 0, &when, NULL));
+    bell->timer_is_set = from_now != 0;
 }
 
 static int make_descriptor(struct spg__bell *bell) {
@@ -74,8 +76,8 @@ static int make_descriptor(struct spg__bell *bell) {
     return result;
 }
 
-int spg__bell_make(struct spg__bell *bell, int directory, const char *name, int64_t period) {
-    *bell = (struct spg__bell){-1, -1, -1, period};
+int spg__bell_make(struct spg__bell *bell, int directory, const char *name) {
+    *bell = (struct spg__bell){-1, -1, -1, false};
     int result = name ? make_fifo(bell, directory, name) : 0;
     if (result == 0) {
         result = make_descriptor(bell);
@@ -96,18 +98,13 @@ static void drain(int file) {
 
 void spg__bell_quiet(struct spg__bell *bell) {
     if (bell->rung >= 0) drain(bell->rung);
-    set_timer(bell, bell->period);
-}
-
-void spg__bell_fire(struct spg__bell *bell) {
-    set_timer(bell, 1);
 }
 
 void spg__bell_close(struct spg__bell *bell) {
     spg__file_close(bell->readable);
     spg__file_close(bell->rung);
     spg__file_close(bell->timer);
-    *bell = (struct spg__bell){-1, -1, -1, 0};
+    *bell = (struct spg__bell){-1, -1, -1, false};
 }
 
 /* ---- others ---------------------------------------------------------------------------------- */
