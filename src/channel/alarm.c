@@ -32,8 +32,9 @@
  *
  * Deaths. A sender's, anywhere before its last ring: futex sleepers look after their slice, poll
  * sleepers after the bell's period, unless they have been woken or rung before, as above. A
- * receiver's: its bell is closed by the kernel; who rings it clears the word and removes the name, and if nobody rings, who wants a bell word or collects
- * does. While it makes its bell: a name without a word, which a collector removes; the domain's
+ * receiver's: its bell is closed by the kernel; who rings it clears the word and removes the name,
+ * and if nobody rings, who wants a bell word or collects does. While it makes its bell: a name
+ * without a word, which a collector removes; the domain's
  * lock is held meanwhile, so that no collector takes a bell for a dead one's before it is open.
  * While it closes: the name goes first, so a word is left and no name. If a bell's name is removed
  * by hand, who rings it clears the word; its owner finds that when it arms, takes a word again, and

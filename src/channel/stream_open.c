@@ -79,7 +79,9 @@ static int take_end(spg_stream *stream) {
     struct spg__end_shared *other = writes ? &stream->shared->reader : &stream->shared->writer;
     uint64_t nobody = 0;
     uint64_t mine = stream->node->number << SPG__END_SHIFT;
-    /* pairs: stream.written, stream.consumed */
+    if (spg__load_acquire_64(&own->owner) != 0) return SPG_EEXIST; /* pairs: stream.owner */
+    /* Nobody has been here, so the other side had room for all it wrote.
+     * pairs: stream.written, stream.consumed */
     stream->position = 0;
     stream->other = spg__load_acquire_64(&other->position);
     if (stream->other > stream->capacity) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "segment/name_php.h"
 
 enum { POSIX_NAME_MAX = 255, MEMFD_LABEL_MAX = 200 };
 
@@ -101,6 +102,12 @@ static int parse_anonymous(struct spg__segment_name *name, const char *rest) {
     return 0;
 }
 
+static int parse_php(struct spg__segment_name *name, const char *rest) {
+    char sysv[SPG__PATH_BYTES];
+    int result = spg__php_name(rest, sysv, sizeof sysv);
+    return result < 0 ? result : parse_sysv(name, sysv + strlen("sysv:"));
+}
+
 static const struct {
     const char *prefix;
     enum spg__segment_kind kind;
@@ -112,6 +119,7 @@ static const struct {
     {"memfd:", SPG__MEMFD, parse_memfd},
     {"anonymous:", SPG__ANONYMOUS, parse_anonymous},
     {"qt:", SPG__SYSV, spg__segment_name_parse_qt},
+    {"php:", SPG__SYSV, parse_php},
 };
 
 int spg__segment_name_parse(struct spg__segment_name *name, const char *text) {

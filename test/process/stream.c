@@ -86,6 +86,21 @@ TEST(an_empty_stream_ends) {
     check_transfer("0", "65536");
 }
 
+TEST(an_end_that_is_taken_is_refused_however_much_went_through) {
+    char bytes[4096] = "";
+    spg_stream *again = NULL;
+    spg_stream *writer = open_end(SPG_STREAM_WRITER, sizeof bytes);
+    spg_stream *reader = open_end(SPG_STREAM_READER, sizeof bytes);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(sizeof bytes, spg_stream_write(writer, bytes, sizeof bytes, SPG_NOWAIT));
+        CHECK_INT(sizeof bytes, spg_stream_read(reader, bytes, sizeof bytes, SPG_NOWAIT));
+    }
+    CHECK_RESULT(SPG_EEXIST, spg_stream_open(&again, NULL, stream_name(), SPG_STREAM_WRITER, NULL));
+    CHECK_RESULT(SPG_EEXIST, spg_stream_open(&again, NULL, stream_name(), SPG_STREAM_READER, NULL));
+    CHECK_OK(spg_stream_close(writer));
+    CHECK_OK(spg_stream_close(reader));
+}
+
 TEST(what_a_writer_left_is_read_after_it_ended) {
     int how;
     ROLE_ENDS_WELL(role_start("writer", "60000", "65536"));

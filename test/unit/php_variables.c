@@ -1,0 +1,99 @@
+/* php_variables.c: the variables of PHP's sysvshm, and bytes that are none. What PHP makes of them
+ * is shown by test/interop. */
+#include "harness/harness.h"
+
+#include <samepage/php.h>
+
+enum { SIZE = 256 };
+
+static _Alignas(8) char memory[SIZE];
+
+static spg_php_value text(const char *bytes) {
+    spg_php_value value = SPG_PHP_VALUE;
+    value.type = SPG_PHP_STRING;
+    value.bytes = bytes;
+    value.size = strlen(bytes);
+    return value;
+}
+
+static spg_php_value number(int64_t integer) {
+    spg_php_value value = SPG_PHP_VALUE;
+    value.type = SPG_PHP_INT;
+    value.integer = integer;
+    return value;
+}
+
+static void put(int64_t key, spg_php_value value) {
+    CHECK_OK(spg_php_put(memory, SIZE, key, &value));
+}
+
+TEST(variables_lie_as_php_lays_them) {
+    static const unsigned char first[] = {1, 0, 0,  0, 0, 0, 0, 0, 4, 0, 0,   0,   0,   0,
+                                          0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 'i', ':', '7', ';'};
+    int64_t ends[4];
+    CHECK_OK(spg_php_format(memory, SIZE));
+    put(1, number(7));
+    memcpy(ends, memory + 8, sizeof ends);
+    CHECK_INT(0, memcmp(memory, "PHP_SM\0", 8));
+    CHECK_INT(40, ends[0]);
+    CHECK_INT(80, ends[1]);
+    CHECK_INT(SIZE - 80, ends[2]);
+    CHECK_INT(SIZE, ends[3]);
+    CHECK_INT(0, memcmp(memory + 40, first, sizeof first));
+}
+
+TEST(what_does_not_fit_leaves_what_was_there) {
+    static char much[SIZE];
+    spg_php_value value = SPG_PHP_VALUE, large;
+    CHECK_OK(spg_php_format(memory, SIZE));
+    put(1, text("small"));
+    memset(much, 'x', SIZE - 1);
+    large = text(much);
+    CHECK_RESULT(SPG_ENOSPC, spg_php_put(memory, SIZE, 1, &large));
+    CHECK_OK(spg_php_get(memory, SIZE, 1, &value));
+    CHECK_INT(0, memcmp(value.bytes, "small", value.size));
+}
+
+TEST(removed_variables_give_their_room_back) {
+    CHECK_OK(spg_php_format(memory, SIZE));
+    for (int i = 0; i < 100; i++) {
+        put(i, number(i));
+        put(-1, text("between"));
+        CHECK_OK(spg_php_remove(memory, SIZE, i));
+    }
+    CHECK_RESULT(SPG_ENOENT, spg_php_remove(memory, SIZE, 5));
+}
+
+TEST(bytes_that_are_no_variables_are_refused) {
+    spg_php_value value = SPG_PHP_VALUE;
+    memset(memory, 0, SIZE);
+    CHECK_RESULT(SPG_ETYPE, spg_php_get(memory, SIZE, 1, &value));
+    CHECK_RESULT(SPG_ETYPE, spg_php_put(memory, SIZE, 1, &value));
+    CHECK_RESULT(SPG_ETYPE, spg_php_remove(memory, SIZE, 1));
+    CHECK_RESULT(SPG_ETYPE, spg_php_get(memory, 39, 1, &value));
+    CHECK_RESULT(SPG_ETOOBIG, spg_php_format(memory, 39));
+    CHECK_RESULT(SPG_EINVAL, spg_php_format(memory + 1, 100));
+    CHECK_RESULT(SPG_EINVAL, spg_php_get(NULL, 0, 1, &value));
+    value.type = SPG_PHP_OTHER;
+    CHECK_RESULT(SPG_EINVAL, spg_php_put(memory, SIZE, 1, &value));
+}
+
+/* Every word of the header and of two records, each with numbers that cannot be. */
+TEST(no_number_in_the_segment_is_trusted) {
+    static const int64_t wrong[] = {-1, INT64_MIN, INT64_MAX, INT64_MAX - 7, SIZE + 8, 1};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        for (size_t at = 8; at < 120; at += 8) {
+            spg_php_value value = SPG_PHP_VALUE;
+            CHECK_OK(spg_php_format(memory, SIZE));
+            put(1, text("one"));
+            put(2, text("two"));
+            memcpy(memory + at, &wrong[i], sizeof wrong[i]);
+            int result = spg_php_get(memory, SIZE, 2, &value);
+            CHECK(result == 0 || result == SPG_ECORRUPT || result == SPG_ENOENT);
+            if (result == 0) CHECK(value.size < SIZE);
+            value = number(3);
+            result = spg_php_put(memory, SIZE, 2, &value);
+            CHECK(result == 0 || result == SPG_ECORRUPT || result == SPG_ENOSPC);
+        }
+    }
+}
