@@ -3,6 +3,7 @@
 #   make            builds into build/
 #   make demo       the main job on real input
 #   make check      everything a change must pass; ends with "N passed, N failed"
+#   make check-interop   with the programs of others, and in other languages
 #   make bench      measures; writes build/bench/results.json (BENCH=--quick: in half a minute)
 #   make bench-peers    installs what Samepage is compared with
 #   make install    into PREFIX (/usr/local), under DESTDIR if that is set
@@ -14,7 +15,7 @@ PREFIX = /usr/local
 BUILD = cmake --build build --parallel $(shell nproc 2>/dev/null || echo 2)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all configure demo check bench bench-peers install clean
+.PHONY: all configure demo check check-interop bench bench-peers install clean
 
 all: configure
 	@$(BUILD)
@@ -30,6 +31,10 @@ demo: all
 check:
 	@dev/setup check
 	@dev/check
+
+check-interop:
+	@dev/setup interop
+	@dev/interop
 
 bench: configure
 	@$(BUILD) --target samepage-bench
