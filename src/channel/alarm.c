@@ -31,7 +31,8 @@
  * readable until a receive finds nothing.
  *
  * Deaths. A sender's, anywhere before its last ring: futex sleepers look after their slice, poll
- * sleepers after the bell's period, unless they have been woken or rung before, as above. A
+ * sleepers after the bell's period, unless they have been woken or rung before, as above. (The
+ * period is kept also by those who see no mark: arm.) A
  * receiver's: its bell is closed by the kernel; who rings it clears the word and removes the name,
  * and if nobody rings, who wants a bell word or collects does. While it makes its bell: a name
  * without a word, which a collector removes; the domain's
@@ -302,17 +303,16 @@ static bool arm_word(const struct spg_waitable *waitable) {
     return spg__cas_seq_cst_64(waitable->bell_word, &word, armed) || word == armed;
 }
 
-/* How long it may take until it looks by itself; 0: for ever. */
+/* The bell looks by itself after a period, though nobody has begun anything: a sender that has no
+ * descriptor left, or no right to it, cannot ring. */
 static int64_t arm(struct spg_waitable *waitable) {
-    bool barrier_was_made;
     if (!waitable->alarm) return SPG__LOOK_NS;
     if (!arm_word(waitable)) {
         waitable->bell_word = take_bell_word(waitable->alarm, waitable->bell_id);
         arm_word(waitable);
     }
-    announce(waitable, &barrier_was_made);
-    bool rests = spg__waitable_rest(waitable, barrier_was_made) == SPG__REST_NS;
-    return rests && waitable->bell_word ? 0 : PERIOD_NS;
+    spg__waitable_announce(waitable);
+    return PERIOD_NS;
 }
 
 bool spg__waitable_arm(struct spg_waitable *waitable) {

@@ -31,21 +31,6 @@ TEST(an_idle_subscriber_is_not_woken) {
     CHECK_OK(spg_publisher_close(publisher));
 }
 
-TEST(an_idle_poller_is_not_woken) {
-    spg_message message;
-    spg_publisher *publisher = publish_as(NULL);
-    spg_subscriber *subscriber = subscribe_as(SPG_MAY_LOSE, 0);
-    int fd = spg_subscriber_fd(subscriber);
-    CHECK(fd >= 0);
-    CHECK_RESULT(SPG_EAGAIN, spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));
-    CHECK_INT(0, is_readable(fd, REST_MS));
-    CHECK_OK(message_send(publisher, 20, 1, 0, SPG_NOWAIT));
-    CHECK_INT(1, is_readable(fd, PATIENCE_MS));
-    message_receive(subscriber, 20, 1, 0);
-    CHECK_OK(spg_subscriber_close(subscriber));
-    CHECK_OK(spg_publisher_close(publisher));
-}
-
 TEST(an_idle_consumer_is_not_woken) {
     spg_queue *queue;
     spg_job job;
