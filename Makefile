@@ -4,6 +4,7 @@
 #   make demo       the main job on real input
 #   make check      everything a change must pass; ends with "N passed, N failed"
 #   make check-interop   with the programs of others, and in other languages
+#   make proof      the long suites: deaths, kills, interleavings, hostile bytes, models
 #   make bench      measures; writes build/bench/results.json (BENCH=--quick: in half a minute)
 #   make bench-peers    installs what Samepage is compared with
 #   make install    into PREFIX (/usr/local), under DESTDIR if that is set
@@ -15,7 +16,7 @@ PREFIX = /usr/local
 BUILD = cmake --build build --parallel $(shell nproc 2>/dev/null || echo 2)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all configure demo check check-interop bench bench-peers install clean
+.PHONY: all configure demo check check-interop proof bench bench-peers install clean
 
 all: configure
 	@$(BUILD)
@@ -35,6 +36,10 @@ check:
 check-interop:
 	@dev/setup interop
 	@dev/interop
+
+proof:
+	@dev/setup proof
+	@dev/proof
 
 bench: configure
 	@$(BUILD) --target samepage-bench

@@ -58,7 +58,8 @@ SPG_API SPG_MUST_USE int spg_stream_open(spg_stream **out, spg_node *node, const
 SPG_API SPG_MUST_USE int spg_stream_write(spg_stream *stream, const void *bytes, size_t count,
                                           int64_t timeout);
 
-/* Reads what is there, at most `count` bytes; waits while there is nothing.
+/* Reads what is there, at least a byte, not always all, at most `count`; waits while there is
+ * nothing.
  * Returns how many bytes were read; 0: the end; SPG_EPEERDEAD: all that the writer committed before
  * it died has been read; SPG_EAGAIN, SPG_ETIMEDOUT, SPG_EPERM (the writer's end), SPG_EINVAL (also:
  * no room for a byte),

@@ -168,7 +168,8 @@ int spg_rwlock_lock_read(spg_rwlock *lock, int64_t timeout) {
 
 /* 0: `writer` is ours, CLAIMING. */
 static int claim_writer(struct rwlock_shared *shared) {
-    uint64_t word = spg__load_relaxed_64(&shared->writer); /* relaxed: the swap acquires */
+    /* pairs: turn.sleeper. Else who leaves could miss our announcement, and we his leaving. */
+    uint64_t word = spg__load_seq_cst_64(&shared->writer);
     while (spg__owner(word) == 0) {
         uint64_t mine = spg__self_word() | SPG__CLAIMING | (word & SPG__UNREPAIRED);
         /* pairs: rwlock.writer, rwlock.dekker */
