@@ -8,8 +8,10 @@
  *                        a process took is gone when it dies
  *   sysv:0x5eed          the first semaphore of a System V set, by key; sysv:/etc/hosts#7, by ftok
  *   php:24301            PHP's sem_get, by its key; php:/etc/hosts#R, by PHP's ftok and its letter
+ *   qt:KEY               Qt's QSystemSemaphore, and the other forms that qt: names of segments have
+ *                        (segment.h). Its key file is made and removed with it
  *
- * What a process took of the last two comes back when it dies (sysv: unless `undo` is 0).
+ * What a process took of the last three comes back when it dies (sysv, qt: unless `undo` is 0).
  *
  * Calls on a handle may be made by one thread at a time. Fork: a child may go on using the handle;
  * what its parent took is the parent's. */

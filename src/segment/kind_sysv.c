@@ -14,7 +14,7 @@ enum { KEY_FILE_MODE = 0640 };
 
 /* The file that the key is made of, where it is the segment's own, as Qt's. One that is there may
  * be left of an earlier segment, and does as well. */
-static int make_key_file(const struct spg__segment_name *name) {
+int spg__key_file_make(const struct spg__segment_name *name) {
     spg__file file;
     if (!name->has_key_file) return 0;
     int result = spg__file_create_named(&file, SPG__NO_FILE, name->path);
@@ -24,7 +24,7 @@ static int make_key_file(const struct spg__segment_name *name) {
     return result;
 }
 
-static void remove_key_file(const struct spg__segment_name *name) {
+void spg__key_file_remove(const struct spg__segment_name *name) {
     if (name->has_key_file) spg__file_unlink(SPG__NO_FILE, name->path);
 }
 
@@ -68,7 +68,7 @@ static int make(spg_segment *segment, size_t total) {
         spg__system_reason("name", "ids are given by the system: create by key or sysv:private");
         return SPG_EINVAL;
     }
-    int result = make_key_file(&segment->name);
+    int result = spg__key_file_make(&segment->name);
     if (result == 0) result = key_of(&segment->name, &key);
     if (result < 0) return result;
     result = spg__sysv_create(&segment->sysv_id, key, total, mode, huge_page);
@@ -82,7 +82,7 @@ static void abandon(spg_segment *segment) {
     spg__segment_unmap(segment);
     if (segment->sysv_id >= 0) spg__sysv_remove(segment->sysv_id);
     segment->sysv_id = -1;
-    remove_key_file(&segment->name);
+    spg__key_file_remove(&segment->name);
 }
 
 static int attach(spg_segment *segment, size_t total) {
@@ -97,7 +97,7 @@ static int attach(spg_segment *segment, size_t total) {
 
 static int create(spg_segment *segment, size_t total) {
     int result = make(segment, total);
-    if (result < 0 && result != SPG_EEXIST) remove_key_file(&segment->name);
+    if (result < 0 && result != SPG_EEXIST) spg__key_file_remove(&segment->name);
     if (result < 0) return result;
     result = attach(segment, total);
     if (result == 0) result = spg__segment_fill_memory(segment);
@@ -135,7 +135,7 @@ static int unlink_named(const struct spg__segment_name *name) {
     int result = find(name, &id);
     if (result == 0) result = spg__sysv_facts(id, &facts);
     if (result == 0 || result == SPG_EPERM) result = spg__sysv_remove(id);
-    if (result == 0 || result == SPG_ENOENT) remove_key_file(name);
+    if (result == 0 || result == SPG_ENOENT) spg__key_file_remove(name);
     return result;
 }
 

@@ -25,5 +25,10 @@ int spg__segment_name_parse(struct spg__segment_name *name, const char *text);
 
 /* What follows "qt:" (name_qt.c); `name` is empty before. */
 int spg__segment_name_parse_qt(struct spg__segment_name *name, const char *rest);
+int spg__segment_name_parse_qt_semaphore(struct spg__segment_name *name, const char *rest);
+
+/* The key file of a name that has one (kind_sysv.c). Made: 0 also if it is there already. */
+int spg__key_file_make(const struct spg__segment_name *name);
+void spg__key_file_remove(const struct spg__segment_name *name);
 
 #endif

@@ -1,7 +1,7 @@
-/* name_qt.c: names of Qt's QSharedMemory, turned into what they stand for.
+/* name_qt.c: names of Qt's QSharedMemory and QSystemSemaphore, turned into what they stand for.
  *
- * A legacy key (the constructor with a text, and setKey) becomes "qipc_sharedmemory_", the letters
- * of the key, and the SHA-1 of all of it in hexadecimal: a file in the temporary directory, of
+ * A legacy key (the constructor with a text, and setKey) becomes "qipc_sharedmemory_" (of a
+ * semaphore "qipc_systemsem_"), the letters of the key, and the SHA-1 of all of it in hexadecimal: a file in the temporary directory, of
  * which ftok makes the System V key; or, where Qt was built so, a POSIX name. A native key, as Qt
  * 6.6 and later write one, says which it is. Whoever creates a System V segment for Qt makes its
  * key file too, and whoever removes it takes that away (kind_sysv.c). */
@@ -35,9 +35,9 @@ static bool skip(const char **text, const char *beginning) {
 
 /* ---- legacy keys ----------------------------------------------------------------------------- */
 
-static void make_legacy(char leaf[LEGACY_BYTES], const char *key) {
+static void make_legacy(char leaf[LEGACY_BYTES], const char *key, const char *prefix) {
     uint8_t digest[SPG__SHA1_BYTES];
-    char *to = stpcpy(leaf, "qipc_sharedmemory_");
+    char *to = stpcpy(leaf, prefix);
     for (const char *c = key; *c; c++) {
         if (is_letter(*c)) *to++ = *c;
     }
@@ -74,10 +74,10 @@ static const char *temporary_directory(void) {
 }
 
 static int parse_legacy(struct spg__segment_name *name, const char *key, bool posix,
-                        const char *rest) {
+                        const char *prefix, const char *rest) {
     char leaf[LEGACY_BYTES];
     if (*key == '\0' || strlen(key) > KEY_MAX) return refuse(rest, "its key has 1 to 1000 bytes");
-    make_legacy(leaf, key);
+    make_legacy(leaf, key, prefix);
     if (posix) return by_posix(name, leaf, rest);
     return by_file(name, temporary_directory(), leaf, QT_PROJECT, rest);
 }
@@ -123,14 +123,22 @@ static int parse_numbered(struct spg__segment_name *name, const char *number, co
     return parse_native_sysv(name, end + 1, (int)project, rest);
 }
 
-int spg__segment_name_parse_qt(struct spg__segment_name *name, const char *rest) {
+static int parse(struct spg__segment_name *name, const char *prefix, const char *rest) {
     char leaf[SPG__PATH_BYTES];
     const char *key = rest;
-    if (skip(&key, "legacy-posix:")) return parse_legacy(name, key, true, rest);
-    if (skip(&key, "legacy:")) return parse_legacy(name, key, false, rest);
+    if (skip(&key, "legacy-posix:")) return parse_legacy(name, key, true, prefix, rest);
+    if (skip(&key, "legacy:")) return parse_legacy(name, key, false, prefix, rest);
     if (skip(&key, "systemv:")) return parse_native_sysv(name, key, QT_PROJECT, rest);
     if (skip(&key, "systemv-")) return parse_numbered(name, key, rest);
-    if (!skip(&key, "posix:")) return parse_legacy(name, rest, false, rest);
+    if (!skip(&key, "posix:")) return parse_legacy(name, rest, false, prefix, rest);
     if (!decode(leaf, sizeof leaf, key)) return refuse(rest, "its name is malformed or too long");
     return by_posix(name, leaf, rest);
+}
+
+int spg__segment_name_parse_qt(struct spg__segment_name *name, const char *rest) {
+    return parse(name, "qipc_sharedmemory_", rest);
+}
+
+int spg__segment_name_parse_qt_semaphore(struct spg__segment_name *name, const char *rest) {
+    return parse(name, "qipc_systemsem_", rest);
 }

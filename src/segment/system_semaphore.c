@@ -71,17 +71,27 @@ static int parse_php(struct name *name, const char *text) {
     return result;
 }
 
+static int parse_qt(struct name *name, const char *text) {
+    int result = spg__segment_name_parse_qt_semaphore(&name->sysv, text + strlen("qt:"));
+    if (result < 0) return result;
+    if (name->sysv.kind == SPG__POSIX) return parse_posix(name, name->sysv.text);
+    name->kind = SYSV;
+    return 0;
+}
+
 static int parse(struct name *name, const char *text) {
     if (!text || strlen(text) >= sizeof name->text) {
         return spg__fail(SPG_EINVAL, "the semaphore's name is NULL or too long");
     }
     strcpy(name->text, text);
+    memset(&name->sysv, 0, sizeof name->sysv);
     if (strncmp(text, "posix:", 6) == 0) return parse_posix(name, text);
     if (strncmp(text, "sysv:", 5) == 0) return parse_sysv(name, text);
     if (strncmp(text, "php:", 4) == 0) return parse_php(name, text);
+    if (strncmp(text, "qt:", 3) == 0) return parse_qt(name, text);
     return spg__fail(SPG_EINVAL,
-                     "%.300s: a semaphore's name begins with its kind: posix:/ready, sysv:0x5eed "
-                     "or php:24301",
+                     "%.300s: a semaphore's name begins with its kind: posix:/ready, "
+                     "sysv:0x5eed, php:24301 or qt:KEY",
                      text);
 }
 
@@ -179,7 +189,8 @@ static int find(spg_system_semaphore *semaphore, const struct name *name, int32_
 static int find_or_make(spg_system_semaphore *semaphore, const struct name *name,
                         const spg_system_semaphore_options *options) {
     int32_t key = 0;
-    int result = name->kind == POSIX ? 0 : key_of(name, &key);
+    int result = options->create ? spg__key_file_make(&name->sysv) : 0;
+    if (result == 0 && name->kind != POSIX) result = key_of(name, &key);
     if (result < 0) return result;
     if (name->kind == PHP) return open_php(semaphore, key, options);
     for (int tries = 100; tries > 0; tries--) {
@@ -274,5 +285,6 @@ int spg_system_semaphore_unlink(const char *text) {
     result = key_of(&name, &key);
     if (result == 0) result = spg__sysv_set_find(&id, key);
     if (result == 0) result = spg__sysv_set_remove(id);
+    if (result == 0 || result == SPG_ENOENT) spg__key_file_remove(&name.sysv);
     return failed(result, "remove", text);
 }

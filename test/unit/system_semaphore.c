@@ -143,3 +143,26 @@ TEST(options_out_of_range_are_refused) {
     CHECK_RESULT(SPG_EINVAL, spg_system_semaphore_post(NULL));
     CHECK_OK(spg_system_semaphore_close(NULL));
 }
+
+/* Qt makes the file in the temporary directory; what other programs make of it test/interop/qt
+ * shows. */
+TEST(qt_s_semaphore_has_a_key_file_which_goes_with_it) {
+    char name[64], command[200];
+    snprintf(name, sizeof name, "qt:unit %d", (int)getpid());
+    snprintf(command, sizeof command,
+             "test $(ls ${TMPDIR:-/tmp} | grep -c '^qipc_systemsem_unit'"
+             "$(printf 'unit %d' | sha1sum | cut -d' ' -f1)) = ",
+             (int)getpid());
+    size_t end = strlen(command);
+    strcpy(command + end, "0");
+    CHECK_INT(0, system(command));
+    spg_system_semaphore *semaphore = make(name, 1, 1);
+    strcpy(command + end, "1");
+    CHECK_INT(0, system(command));
+    CHECK_OK(spg_system_semaphore_wait(semaphore, SPG_NOWAIT));
+    CHECK_RESULT(SPG_EAGAIN, spg_system_semaphore_wait(semaphore, SPG_NOWAIT));
+    CHECK_OK(spg_system_semaphore_close(semaphore));
+    CHECK_OK(spg_system_semaphore_unlink(name));
+    strcpy(command + end, "0");
+    CHECK_INT(0, system(command));
+}

@@ -1,5 +1,6 @@
 /* ours.c: the same with Samepage: does what its standard input says, and answers each line. For the
- * lock it does what QSystemSemaphore does, with semop: one member, taken with undo. */
+ * lock of a QSharedMemory it does what QSystemSemaphore does, with semop: one member, taken with
+ * undo. */
 #include <samepage/samepage.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 static spg_segment *segment;
 static int semaphore = -1;
+static spg_system_semaphore *named; /* qt:KEY, instead */
 
 static const char *told(int result) {
     static char text[1024];
@@ -34,7 +36,21 @@ static const char *close_it(void) {
     return told(result);
 }
 
+static const char *open_named(const char *name, uint32_t create) {
+    spg_system_semaphore_options options = SPG_SYSTEM_SEMAPHORE_OPTIONS;
+    options.create = create;
+    options.undo = 0;
+    return told(spg_system_semaphore_open(&named, name, &options));
+}
+
+static const char *close_named(void) {
+    int result = spg_system_semaphore_close(named);
+    named = NULL;
+    return told(result);
+}
+
 static const char *find_semaphore(const char *path) {
+    if (strncmp(path, "qt:", 3) == 0) return open_named(path, 0);
     key_t key = ftok(path, 'Q');
     semaphore = key == -1 ? -1 : semget(key, 1, 0600);
     return semaphore < 0 ? "error no semaphore" : "ok";
@@ -42,6 +58,8 @@ static const char *find_semaphore(const char *path) {
 
 static const char *move(int by, int flags) {
     struct sembuf step = {0, (short)by, (short)(SEM_UNDO | flags)};
+    if (named && by > 0) return told(spg_system_semaphore_post(named));
+    if (named) return told(spg_system_semaphore_wait(named, flags ? SPG_NOWAIT : SPG_FOREVER));
     return semop(semaphore, &step, 1) == 0 ? "ok" : "error semop";
 }
 
@@ -64,6 +82,9 @@ static const char *answer(const char *command, const char *rest) {
     if (strcmp(command, "size") == 0) return number(spg_segment_size(segment));
     if (strcmp(command, "get") == 0) return number(*(uint64_t *)spg_segment_address(segment));
     if (strcmp(command, "semaphore") == 0) return find_semaphore(rest);
+    if (strcmp(command, "make-semaphore") == 0) return open_named(rest, 1);
+    if (strcmp(command, "close-semaphore") == 0) return close_named();
+    if (strcmp(command, "remove-semaphore") == 0) return told(spg_system_semaphore_unlink(rest));
     if (strcmp(command, "acquire") == 0) return move(-1, 0);
     if (strcmp(command, "try") == 0) return move(-1, IPC_NOWAIT);
     if (strcmp(command, "release") == 0) return move(1, 0);

@@ -255,7 +255,7 @@ def what_a_killed_qt_left_is_explained_and_removed(stage):
 def a_semaphore_of_qt_wakes_and_is_woken(stage):
     ours, qt = stage.ours(), stage.qt()
     qt.must(f"semaphore 0 {stage.key}")
-    ours.must(f"semaphore {stage.lock_file()}")
+    ours.must(f"semaphore qt:{stage.key}")
     qt.tell("acquire")
     if not qt.is_silent(0.2):
         raise Wrong("it did not wait")
@@ -266,6 +266,24 @@ def a_semaphore_of_qt_wakes_and_is_woken(stage):
         raise Wrong("it did not wait")
     qt.must("release")
     ours.expect("ok")
+    ours.must("close-semaphore")
+    ours.end()
+    qt.end()
+
+
+def a_semaphore_of_ours_is_qt_s(stage):
+    ours, qt = stage.ours(), stage.qt()
+    ours.must(f"make-semaphore qt:{stage.key}")
+    qt.must(f"semaphore 0 {stage.key}")
+    qt.must("acquire")
+    ours.tell("acquire")
+    if not ours.is_silent(0.2):
+        raise Wrong("both have it")
+    qt.must("release")
+    ours.expect("ok")
+    ours.must("release")
+    ours.must("close-semaphore")
+    ours.must(f"remove-semaphore qt:{stage.key}")
     ours.end()
     qt.end()
 
@@ -301,6 +319,7 @@ SCENES = [
     the_lock_of_a_killed_qt_comes_back,
     what_a_killed_qt_left_is_explained_and_removed,
     a_semaphore_of_qt_wakes_and_is_woken,
+    a_semaphore_of_ours_is_qt_s,
     keys_that_are_posix_names,
 ]
 
