@@ -62,3 +62,18 @@ SOME(peer_nng, 3)
 #ifdef NATS_SERVER
 SOME(peer_nats, 3)
 #endif
+#ifdef WITH_UCX
+SOME(peer_ucx, 4)
+#endif
+#ifdef MPIRUN
+SOME(peer_mpi, 2)
+#endif
+#ifdef WITH_CYCLONE
+SOME(peer_cyclone, 3)
+#endif
+#ifdef WITH_ICEORYX2
+SOME(peer_iceoryx2, 6)
+#endif
+#ifdef AERON_JAR
+SOME(peer_aeron, 2)
+#endif
