@@ -1,10 +1,11 @@
 /* name_qt.c: names of Qt's QSharedMemory and QSystemSemaphore, turned into what they stand for.
  *
  * A legacy key (the constructor with a text, and setKey) becomes "qipc_sharedmemory_" (of a
- * semaphore "qipc_systemsem_"), the letters of the key, and the SHA-1 of all of it in hexadecimal: a file in the temporary directory, of
- * which ftok makes the System V key; or, where Qt was built so, a POSIX name. A native key, as Qt
- * 6.6 and later write one, says which it is. Whoever creates a System V segment for Qt makes its
- * key file too, and whoever removes it takes that away (kind_sysv.c). */
+ * semaphore "qipc_systemsem_"), the letters of the key, and the SHA-1 of all of it in hexadecimal:
+ * a file in the temporary directory, of which ftok makes the System V key; or, where Qt was built
+ * so, a POSIX name. A native key, as Qt 6.6 and later write one, says which it is. Whoever creates
+ * a System V segment for Qt makes its key file too, and whoever removes it takes that away
+ * (kind_sysv.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
