@@ -17,6 +17,7 @@
 #include "output.h"
 #include "own.h"
 #include "print.h"
+#include "stop.h"
 
 enum { PIECES = 4 }; /* of the capacity; so that one side writes while the other reads */
 
@@ -67,9 +68,11 @@ static int run_send(const struct arguments *arguments) {
 static int receive_all(spg_stream *stream, const char *name) {
     uint64_t total = 0;
     const void *bytes;
+    struct patience patience = {SPG_FOREVER, 0};
     for (;;) {
-        int count = spg_stream_peek(stream, &bytes, SPG_FOREVER);
-        if (count == 0) return EXIT_OK;
+        int count = spg_stream_peek(stream, &bytes, patience_slice(&patience));
+        if (patience_goes_on(&patience, count)) continue;
+        if (count == 0 || stop_signal()) return EXIT_OK;
         if (count == SPG_EPEERDEAD) {
             return complain("the writer of %s died after %" PRIu64 " bytes, without an end", name,
                             total);
@@ -93,6 +96,7 @@ static int run_recv(const struct arguments *arguments) {
     if (status != EXIT_OK) return status;
     int result = spg_stream_open(&stream, node, name, SPG_STREAM_READER, &options);
     if (result < 0) return complain_of(result);
+    stop_listen();
     status = receive_all(stream, name);
     spg_stream_close(stream);
     return status;

@@ -4,7 +4,8 @@
  * Jobs are given out in the order in which they were pushed. A job that was taken carries its
  * taker: if that one dies, closes or returns it before spg_queue_done, it is given out again, in
  * its old place of the order, or if so many were pushed meanwhile that its entry was passed over,
- * after those; so it is done at least once, and exactly once where nobody dies. A queue made with
+ * after those (a death is noticed by who finds nothing else to take, within 20 milliseconds); so it
+ * is done at least once, and exactly once where nobody dies. A queue made with
  * `at_most_once` gives nothing out twice: there a job is over when it is taken.
  *
  * What was pushed outlives its producer, and every member: a queue with jobs waiting stays when the
@@ -110,7 +111,8 @@ SPG_API SPG_MUST_USE int spg_queue_pop(spg_queue *queue, spg_job *job, int64_t t
  * not wait. */
 SPG_API int spg_queue_done(spg_queue *queue, const spg_job *job);
 
-/* Gives a job back undone: it is offered again, where a job of the dead is. As spg_queue_done. */
+/* Gives a job back undone: it is offered again, where a job of the dead is. With `at_most_once` it
+ * is over all the same. As spg_queue_done. */
 SPG_API int spg_queue_return(spg_queue *queue, const spg_job *job);
 
 /* For a wait set, ready when there is a job; and the descriptor for poll (waitset.h). NULL, or

@@ -260,6 +260,8 @@ int spg_queue_return(spg_queue *queue, const spg_job *job) {
     struct spg__hand *hand;
     int result = find(queue, job, &hand);
     if (result < 0) return result;
+    /* Given out twice it would be done twice. */
+    if (queue->jobs.shape.flags & SPG__JOBS_AT_MOST_ONCE) return finish(&queue->jobs, hand);
     bool is_ours = spg__jobs_give_back(&queue->jobs, hand->entry, &hand->state);
     spg__jobs_hand_close(&queue->jobs, hand);
     return is_ours ? 0 : SPG_ECORRUPT;

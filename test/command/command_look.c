@@ -117,6 +117,13 @@ TEST(top_restores_the_terminal_when_it_is_terminated) {
 }
 #endif
 
+TEST(a_receiver_that_is_asked_to_end_leaves_in_order) {
+    SCRIPT("143\nsound: 0 nodes, 0 segments\n", AWAIT
+           "samepage recv r & p=$!\n"
+           "await sh -c 'samepage ls | grep stream:r >/dev/null'; kill $p; wait $p 2>/dev/null\n"
+           "echo $?; samepage check");
+}
+
 TEST(each_command_has_help_with_an_example) {
     SCRIPT("", "for command in pub sub get set push pop serve call send recv top; do\n"
                "  samepage $command --help >$D/help || echo $command fails\n"

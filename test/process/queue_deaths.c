@@ -109,6 +109,21 @@ TEST(what_was_taken_at_most_once_is_gone_with_its_taker) {
     check_gone();
 }
 
+TEST(what_was_taken_at_most_once_does_not_come_back_when_it_is_returned) {
+    spg_job job;
+    spg_queue_options options = SPG_QUEUE_OPTIONS;
+    options.at_most_once = 1;
+    spg_queue *queue = open_with(&options);
+    push_number(queue, 7, SPG_NOWAIT);
+    CHECK_OK(spg_queue_pop(queue, &job, SPG_NOWAIT));
+    CHECK_OK(spg_queue_return(queue, &job));
+    CHECK_RESULT(SPG_EAGAIN, spg_queue_pop(queue, &job, SPG_NOWAIT));
+    CHECK_RESULT(SPG_EINVAL, spg_queue_done(queue, &job));
+    check_slots(queue, 256);
+    CHECK_OK(spg_queue_close(queue));
+    check_gone();
+}
+
 TEST(what_a_stopped_consumer_has_in_hand_stays_with_it) {
     spg_job job;
     spg_queue *queue = open_queue();
