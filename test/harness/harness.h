@@ -304,7 +304,10 @@ static int harness_complain_of_names(const char *tag) {
     return left;
 }
 
-/* System V segments made by processes of the test's group, which their creator tells. */
+static time_t harness_began; /* seconds since 1970 */
+
+/* System V segments made by processes of the test's group, which their creator tells. An older one
+ * is of somebody who had the same number before. */
 static int harness_complain_of_sysv(const pid_t *pids, int count) {
     int left = 0;
     struct shmid_ds information, status;
@@ -312,7 +315,7 @@ static int harness_complain_of_sysv(const pid_t *pids, int count) {
     for (int index = 0; index <= last; index++) {
         int id = shmctl(index, SHM_STAT, &status);
         for (int i = 0; id >= 0 && i < count; i++) {
-            if (status.shm_cpid != pids[i]) continue;
+            if (status.shm_cpid != pids[i] || status.shm_ctime < harness_began) continue;
             fprintf(stderr, "    left behind: System V segment %d\n", id);
             shmctl(id, IPC_RMID, NULL);
             left++;
@@ -511,6 +514,7 @@ static int harness_run_all(int count, char **words) {
 }
 
 int main(int count, char **words) {
+    harness_began = time(NULL);
     if (count >= 3 && strcmp(words[1], "--role") == 0) return harness_run_role(words);
     if (count == 2 && strcmp(words[1], "--list") == 0) {
         for (int i = 0; i < harness_test_count; i++) puts(harness_tests[i].name);
