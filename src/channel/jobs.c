@@ -275,8 +275,7 @@ bool spg__jobs_is_offered(const struct spg__jobs *jobs) {
 
 /* Is every entry free? A job in hand comes back if who has it dies, and nobody wakes us then. */
 bool spg__jobs_is_quiet(const struct spg_waitable *waitable) {
-    const struct spg__jobs *jobs = (const void *)((const char *)waitable -
-                                                  offsetof(struct spg__jobs, waitable));
+    const struct spg__jobs *jobs = spg__jobs_of(waitable);
     if (jobs->shape.capacity > QUIET_CAPACITY_MAX) return false;
     for (uint32_t i = 0; i < jobs->shape.capacity; i++) {
         if (spg__job_phase(look(jobs, i)) != SPG__JOB_FREE) return false;
@@ -330,6 +329,11 @@ bool spg__jobs_give_back(struct spg__jobs *jobs, uint32_t entry, uint64_t *state
         return false;
     spg__alarm_sound(&jobs->offers);
     return true;
+}
+
+int spg__jobs_check(const struct spg__jobs *jobs, int64_t timeout) {
+    if (!jobs || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
+    return spg__channel_is_own(&jobs->channel) ? 0 : SPG_EFORKED;
 }
 
 /* ---- hands ----------------------------------------------------------------------------------- */

@@ -238,6 +238,17 @@ bool spg__jobs_free(struct spg__jobs *jobs, uint32_t entry, uint64_t *state);
 void spg__jobs_sound_room(const struct spg__jobs *jobs);
 void spg__jobs_sound_member(const struct spg__jobs *jobs, uint32_t member);
 
+/* Is this handle ours, and the timeout one? SPG_EINVAL, SPG_EFORKED. */
+int spg__jobs_check(const struct spg__jobs *jobs, int64_t timeout);
+
+static inline struct spg__jobs *spg__jobs_of(const struct spg_waitable *waitable) {
+    return (void *)((char *)waitable - offsetof(struct spg__jobs, waitable));
+}
+static inline void spg__jobs_count(spg__word64 *word) {
+    /* relaxed: our own row, for display */
+    spg__store_relaxed_64(word, spg__load_relaxed_64(word) + 1);
+}
+
 /* Hands: NULL if all are in use. The caller's handle of one, and back: NULL if it is none. */
 struct spg__hand *spg__jobs_hand_open(struct spg__jobs *jobs);
 void spg__jobs_hand_close(struct spg__jobs *jobs, struct spg__hand *hand);

@@ -15,24 +15,10 @@ struct spg_queue {
     struct spg__jobs jobs; /* first */
 };
 
-static struct spg__jobs *jobs_of(struct spg_waitable *waitable) {
-    return (void *)((char *)waitable - offsetof(struct spg__jobs, waitable));
-}
-
 static bool is_ready(struct spg_waitable *waitable) {
-    struct spg__jobs *jobs = jobs_of(waitable);
+    struct spg__jobs *jobs = spg__jobs_of(waitable);
     if (spg__jobs_is_offered(jobs)) return true;
     return spg__jobs_look_after(jobs, true) && spg__jobs_is_offered(jobs);
-}
-
-static int check(const spg_queue *queue, int64_t timeout) {
-    if (!queue || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
-    return spg__channel_is_own(&queue->jobs.channel) ? 0 : SPG_EFORKED;
-}
-
-static void count(spg__word64 *word) {
-    /* relaxed: our own row, for display */
-    spg__store_relaxed_64(word, spg__load_relaxed_64(word) + 1);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -132,7 +118,7 @@ static int offer(struct spg__jobs *jobs, const struct spg__payload *payload,
         return SPG_ECORRUPT;
     spg__jobs_claimed(jobs, claim.entry, claim.state);
     spg__alarm_sound(&jobs->offers);
-    count(&jobs->row->made);
+    spg__jobs_count(&jobs->row->made);
     return 0;
 }
 
@@ -148,19 +134,19 @@ static int push(struct spg__jobs *jobs, const void *data, size_t size, int64_t t
 }
 
 int spg_queue_push(spg_queue *queue, const void *data, size_t size, int64_t timeout) {
-    int result = check(queue, timeout);
+    int result = spg__jobs_check((const struct spg__jobs *)queue, timeout);
     if (result < 0) return result;
     if (!data && size > 0) return SPG_EINVAL;
     return push(&queue->jobs, data, size, timeout, false);
 }
 
 int spg_queue_publish(spg_queue *queue, void *data, size_t size, int64_t timeout) {
-    int result = check(queue, timeout);
+    int result = spg__jobs_check((const struct spg__jobs *)queue, timeout);
     return result < 0 ? result : push(&queue->jobs, data, size, timeout, true);
 }
 
 int spg_queue_loan(spg_queue *queue, size_t size, void **data, int64_t timeout) {
-    int result = check(queue, timeout);
+    int result = spg__jobs_check((const struct spg__jobs *)queue, timeout);
     if (result < 0) return result;
     if (!data) return SPG_EINVAL;
     struct spg__wait wait = spg__wait_begin(timeout);
@@ -168,7 +154,7 @@ int spg_queue_loan(spg_queue *queue, size_t size, void **data, int64_t timeout) 
 }
 
 int spg_queue_discard(spg_queue *queue, void *data) {
-    int result = check(queue, 0);
+    int result = spg__jobs_check((const struct spg__jobs *)queue, 0);
     return result < 0 ? result : spg__jobs_discard(&queue->jobs, data);
 }
 
@@ -208,7 +194,7 @@ static int deliver(struct spg__jobs *jobs, struct spg__hand *hand, spg_job *job)
     job->deliveries = spg__half_deliveries((uint32_t)meta);
     job->zero = 0;
     job->ticket = spg__jobs_handle(jobs, hand);
-    count(&jobs->row->taken);
+    spg__jobs_count(&jobs->row->taken);
     spg__jobs_note_holding(jobs);
     return 0;
 }
@@ -224,7 +210,7 @@ static int wait_for_offer(struct spg__jobs *jobs, struct spg__wait *wait) {
 }
 
 int spg_queue_pop(spg_queue *queue, spg_job *job, int64_t timeout) {
-    int result = check(queue, timeout);
+    int result = spg__jobs_check((const struct spg__jobs *)queue, timeout);
     if (result < 0) return result;
     if (!job) return SPG_EINVAL;
     struct spg__jobs *jobs = &queue->jobs;
@@ -241,7 +227,7 @@ int spg_queue_pop(spg_queue *queue, spg_job *job, int64_t timeout) {
 }
 
 static int find(spg_queue *queue, const spg_job *job, struct spg__hand **hand) {
-    int result = check(queue, 0);
+    int result = spg__jobs_check((const struct spg__jobs *)queue, 0);
     if (result < 0) return result;
     if (!job) return SPG_EINVAL;
     *hand = spg__jobs_hand_find(&queue->jobs, job->ticket);
@@ -252,7 +238,7 @@ int spg_queue_done(spg_queue *queue, const spg_job *job) {
     struct spg__hand *hand;
     int result = find(queue, job, &hand);
     if (result < 0) return result;
-    count(&queue->jobs.row->finished);
+    spg__jobs_count(&queue->jobs.row->finished);
     return finish(&queue->jobs, hand);
 }
 

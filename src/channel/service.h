@@ -23,19 +23,7 @@
 int spg__service_open(void **out, size_t bytes, spg_node *node, const char *name,
                       const spg_service_options *given, enum spg__job_role role);
 
-/* Is this handle ours, and the timeout one? SPG_EINVAL, SPG_EFORKED. */
-int spg__service_check(const struct spg__jobs *jobs, int64_t timeout);
-
 int spg__service_loan(struct spg__jobs *jobs, size_t size, void **data, int64_t timeout);
 int spg__service_discard(struct spg__jobs *jobs, const void *data);
-
-static inline struct spg__jobs *spg__jobs_of(struct spg_waitable *waitable) {
-    return (void *)((char *)waitable - offsetof(struct spg__jobs, waitable));
-}
-
-static inline void spg__jobs_count(spg__word64 *word) {
-    /* relaxed: our own row, for display */
-    spg__store_relaxed_64(word, spg__load_relaxed_64(word) + 1);
-}
 
 #endif

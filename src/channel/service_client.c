@@ -131,7 +131,7 @@ int spg_client_close(spg_client *client) {
 }
 
 static int find(spg_client *client, uint64_t id, bool given, struct spg__hand **hand) {
-    int result = spg__service_check((struct spg__jobs *)client, 0);
+    int result = spg__jobs_check((struct spg__jobs *)client, 0);
     if (result < 0) return result;
     *hand = spg__jobs_hand_find(&client->jobs, id);
     return *hand && (*hand)->given == given ? 0 : SPG_EINVAL;
@@ -193,7 +193,7 @@ static int send_one(spg_client *client, const void *data, size_t size, struct sp
 }
 
 static int check_send(const spg_client *client, const void *data, size_t size, int64_t timeout) {
-    int result = spg__service_check((const struct spg__jobs *)client, timeout);
+    int result = spg__jobs_check((const struct spg__jobs *)client, timeout);
     if (result < 0) return result;
     return data || size == 0 ? 0 : SPG_EINVAL;
 }
@@ -259,7 +259,7 @@ static int await(spg_client *client, struct spg__hand **hand, struct spg__wait *
 
 int spg_client_receive(spg_client *client, spg_response *response, int64_t timeout) {
     struct spg__hand *hand;
-    int result = spg__service_check((const struct spg__jobs *)client, timeout);
+    int result = spg__jobs_check((const struct spg__jobs *)client, timeout);
     if (result < 0) return result;
     if (!response) return SPG_EINVAL;
     *response = (spg_response){NULL, 0, 0};

@@ -45,13 +45,8 @@ int spg__service_open(void **out, size_t bytes, spg_node *node, const char *name
     return result;
 }
 
-int spg__service_check(const struct spg__jobs *jobs, int64_t timeout) {
-    if (!jobs || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
-    return spg__channel_is_own(&jobs->channel) ? 0 : SPG_EFORKED;
-}
-
 int spg__service_loan(struct spg__jobs *jobs, size_t size, void **data, int64_t timeout) {
-    int result = spg__service_check(jobs, timeout);
+    int result = spg__jobs_check(jobs, timeout);
     if (result < 0) return result;
     if (!data) return SPG_EINVAL;
     struct spg__wait wait = spg__wait_begin(timeout);
@@ -59,7 +54,7 @@ int spg__service_loan(struct spg__jobs *jobs, size_t size, void **data, int64_t 
 }
 
 int spg__service_discard(struct spg__jobs *jobs, const void *data) {
-    int result = spg__service_check(jobs, 0);
+    int result = spg__jobs_check(jobs, 0);
     return result < 0 ? result : spg__jobs_discard(jobs, data);
 }
 
@@ -175,7 +170,7 @@ static int deliver(struct spg__jobs *jobs, struct spg__hand *hand, spg_request *
 
 int spg_server_receive(spg_server *server, spg_request *request, int64_t timeout) {
     struct spg__jobs *jobs = (struct spg__jobs *)server;
-    int result = spg__service_check(jobs, timeout);
+    int result = spg__jobs_check(jobs, timeout);
     if (result < 0) return result;
     if (!request) return SPG_EINVAL;
     struct spg__hand *hand = spg__jobs_hand_open(jobs);
@@ -193,7 +188,7 @@ int spg_server_receive(spg_server *server, spg_request *request, int64_t timeout
 /* ---- answering ------------------------------------------------------------------------------- */
 
 static int find(struct spg__jobs *jobs, const spg_request *request, struct spg__hand **hand) {
-    int result = spg__service_check(jobs, 0);
+    int result = spg__jobs_check(jobs, 0);
     if (result < 0) return result;
     if (!request) return SPG_EINVAL;
     *hand = spg__jobs_hand_find(jobs, request->ticket);

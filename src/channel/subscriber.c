@@ -42,10 +42,19 @@ static bool claim_is_dead(spg_subscriber *subscriber, uint64_t state) {
     return spg__topic_is_gone(topic, spg__load_acquire_64(&row->owner));
 }
 
+static spg_subscriber *subscriber_of(const struct spg_waitable *waitable) {
+    return (void *)((char *)waitable - offsetof(struct spg_subscriber, waitable));
+}
+
+/* Is our next slot not even claimed? */
+static inline bool is_unclaimed(const spg_subscriber *subscriber) {
+    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
+    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    return spg__slot_sequence(state) < subscriber->position;
+}
+
 bool spg__subscriber_is_ready(struct spg_waitable *waitable) {
-    spg_subscriber *subscriber = (spg_subscriber *)(void *)((char *)waitable -
-                                                            offsetof(struct spg_subscriber,
-                                                                     waitable));
+    spg_subscriber *subscriber = subscriber_of(waitable);
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
     if (spg__slot_sequence(state) != subscriber->position)
@@ -56,14 +65,8 @@ bool spg__subscriber_is_ready(struct spg_waitable *waitable) {
     return true;
 }
 
-/* Is our next slot not even claimed? */
 bool spg__subscriber_is_quiet(const struct spg_waitable *waitable) {
-    const spg_subscriber *subscriber =
-        (const spg_subscriber *)(const void *)((const char *)waitable -
-                                               offsetof(struct spg_subscriber, waitable));
-    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
-    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
-    return spg__slot_sequence(state) < subscriber->position;
+    return is_unclaimed(subscriber_of(waitable));
 }
 
 static void step(spg_subscriber *subscriber) {
@@ -397,9 +400,7 @@ SPG__APART static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
 
 /* Nothing is there, and nobody waits in poll: nothing more to do. */
 static inline bool has_nothing(const spg_subscriber *subscriber) {
-    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
-    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
-    return spg__slot_sequence(state) < subscriber->position && subscriber->waitable.bell_id == 0;
+    return is_unclaimed(subscriber) && subscriber->waitable.bell_id == 0;
 }
 
 int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int64_t timeout) {
