@@ -109,7 +109,7 @@ static int get(struct reading *reading) {
 
 static int run_get(const struct arguments *arguments) {
     struct reading reading = {.options = SPG_CELL_OPTIONS, .timeout = SPG_NOWAIT};
-    reading.name = channel_operand(arguments, "cell");
+    reading.name = channel_operand(arguments);
     reading.raw = option_given(arguments, "raw");
     reading.json = option_given(arguments, "json");
     reading.follow = option_given(arguments, "follow");
@@ -160,7 +160,7 @@ static int open_or_make(spg_cell **cell, spg_node *node, const char *name,
 
 static int write_value(const struct arguments *arguments, spg_cell_options *options,
                        int64_t timeout, const char *value, size_t size) {
-    const char *name = channel_operand(arguments, "cell");
+    const char *name = channel_operand(arguments);
     struct patience patience = {timeout, 0};
     spg_cell *cell;
     spg_node *node;
@@ -220,6 +220,7 @@ static const struct option get_options[] = {
 const struct command get_command = {
     .name = "get",
     .operands = "CELL",
+    .channel = "cell",
     .summary = "print the latest value of a cell",
     .about = "With --wait it waits for the cell to be made, too. Values that come faster than\n"
              "they are printed are passed over: a cell shows what is, not what happened.",
@@ -241,6 +242,7 @@ static const struct option set_options[] = {
 const struct command set_command = {
     .name = "set",
     .operands = "CELL VALUE",
+    .channel = "cell",
     .summary = "give a cell a value, making it if it is not there",
     .about = "A VALUE of - is the standard input, to its end. The cell stays, with its value,\n"
              "until it is removed: samepage rm cell:NAME.",

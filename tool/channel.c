@@ -51,6 +51,14 @@ const char *amount_text(char *text, uint32_t entry_kind, uint64_t amount) {
     return count_text(text, amount, kind->noun);
 }
 
+uint64_t budget_for_frames(uint64_t frame) {
+    const uint64_t least = UINT64_C(1) << 20, most = UINT64_C(1) << 30;
+    if (frame > UINT64_MAX / 2) return UINT64_MAX;
+    if (frame <= least / 8) return least;
+    if (frame <= most / 8) return 8 * frame;
+    return frame > most / 2 ? 2 * frame : most;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static int keep(void *context, const spg_member *member) {

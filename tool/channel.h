@@ -27,6 +27,10 @@ const char *role_text(uint32_t role);
 /* "12 messages", "4.0 KiB": so many of what a channel of this kind carries. SHORT_TEXT bytes. */
 const char *amount_text(char *text, uint32_t entry_kind, uint64_t amount);
 
+/* The memory for messages of so many bytes, where nobody says it: for eight, but 1 MiB at least and
+ * 1 GiB at most, and always for two. */
+uint64_t budget_for_frames(uint64_t frame);
+
 struct channel {
     spg_channel_facts facts;
     spg_member *members; /* their node_name is copied */

@@ -9,6 +9,7 @@
 
 #include <samepage/samepage.h>
 
+#include "channel.h"
 #include "print.h"
 
 const struct option no_options[] = {{NULL, 0, NULL, NULL}};
@@ -115,6 +116,17 @@ static bool count_is_right(const struct arguments *arguments, int *status) {
     return false;
 }
 
+/* "topic:video" is nothing for a command that is for cells. */
+static bool channel_is_right(const struct arguments *arguments, int *status) {
+    const struct command *command = arguments->command;
+    const char *name = arguments->operands[0];
+    const struct channel_kind *kind = command->channel ? channel_kind_of_name(name, &name) : NULL;
+    if (!kind || strcmp(kind->word, command->channel) == 0) return true;
+    *status = wrong_use("%s: %s is a %s, and %s is for a %s", command->name, arguments->operands[0],
+                        kind->word, command->name, command->channel);
+    return false;
+}
+
 bool options_read(struct arguments *arguments, const struct command *command, int count,
                   char **words, int *status) {
     bool ended = false;
@@ -129,7 +141,7 @@ bool options_read(struct arguments *arguments, const struct command *command, in
         }
     }
     if (arguments->count < count) words[arguments->count] = NULL; /* for who executes them */
-    return count_is_right(arguments, status);
+    return count_is_right(arguments, status) && channel_is_right(arguments, status);
 }
 
 int options_read_global(int count, char **words, int *status) {
@@ -224,8 +236,8 @@ bool take_duration(const struct arguments *arguments, const char *name, int64_t 
     return false;
 }
 
-const char *channel_operand(const struct arguments *arguments, const char *kind) {
+const char *channel_operand(const struct arguments *arguments) {
     const char *name = arguments->operands[0];
-    size_t length = strlen(kind);
-    return strncmp(name, kind, length) == 0 && name[length] == ':' ? name + length + 1 : name;
+    channel_kind_of_name(name, &name);
+    return name;
 }

@@ -21,6 +21,7 @@ struct arguments;
 struct command {
     const char *name; /* one word, or two as in "exchange serve" */
     const char *operands;
+    const char *channel; /* the kind of channel that the first operand names; NULL: none */
     const char *summary;
     const char *about;    /* the rest of its help */
     const char *examples; /* lines of a shell; NULL: none */
@@ -62,7 +63,7 @@ bool take_number(const struct arguments *arguments, const char *name, uint32_t l
 bool take_duration(const struct arguments *arguments, const char *name, int64_t *nanoseconds);
 
 /* The first operand, without the kind that it may begin with: "video" for "topic:video". */
-const char *channel_operand(const struct arguments *arguments, const char *kind);
+const char *channel_operand(const struct arguments *arguments);
 
 void print_usage(const struct command *command);
 

@@ -12,8 +12,6 @@
 #include "stop.h"
 
 enum {
-    BUDGET_LEAST = 1 << 20,
-    FRAMES = 8,             /* that the budget has room for, if it is not said */
     COPIED_MOST = 64 << 10, /* larger ones are read in place */
     LOOK_NS = 20 * 1000 * 1000
 };
@@ -142,7 +140,7 @@ static int publish(const struct arguments *arguments, struct publishing *publish
 static int run(const struct arguments *arguments) {
     struct publishing publishing = {.options = SPG_TOPIC_OPTIONS, .timeout = SPG_FOREVER};
     spg_topic_options *options = &publishing.options;
-    publishing.name = channel_operand(arguments, "topic");
+    publishing.name = channel_operand(arguments);
     publishing.drop = option_given(arguments, "drop");
     options->keep = option_given(arguments, "keep");
     options->timed = option_given(arguments, "timed");
@@ -164,9 +162,7 @@ static int run(const struct arguments *arguments) {
         return wrong_use("pub: --drop does not wait; leave out one of --drop and --wait");
     }
     if (!option_given(arguments, "budget")) {
-        uint64_t frames = publishing.frame > UINT64_MAX / FRAMES ? UINT64_MAX
-                                                                 : FRAMES * publishing.frame;
-        options->budget = frames > BUDGET_LEAST ? frames : BUDGET_LEAST;
+        options->budget = budget_for_frames(publishing.frame);
     }
     return publish(arguments, &publishing);
 }
@@ -179,7 +175,7 @@ static const struct option options[] = {
     {"history", 0, "N", "if it makes the topic: messages kept for late joiners (1)"},
     {"keep", 0, NULL, "if it makes the topic: it stays when nobody uses it"},
     {"timed", 0, NULL, "if it makes the topic: messages carry their time"},
-    {"budget", 0, "SIZE", "if it makes the topic: memory for messages (1M, or 8 frames)"},
+    {"budget", 0, "SIZE", "if it makes the topic: memory for messages (8 frames, at least 1M)"},
     {"slots", 0, "N", "if it makes the topic: messages on the way at most (256)"},
     {"slot-size", 0, "SIZE", "if it makes the topic: bytes of a slot, 64 to 4096 (64)"},
     {"type", 0, "NAME", "name of what is published; another's topic is refused"},
@@ -189,6 +185,7 @@ static const struct option options[] = {
 const struct command pub_command = {
     .name = "pub",
     .operands = "TOPIC",
+    .channel = "topic",
     .summary = "publish the standard input, line by line",
     .about = "Each line, without its end, is a message. A subscriber that must not lose makes\n"
              "it wait; others miss what they are too slow for. At the end of the input it\n"

@@ -15,7 +15,7 @@
 #include "print.h"
 #include "stop.h"
 
-enum { BUDGET = 1 << 20, FRAMES = 8, DELIVERIES_KNOWN = 7, AGAIN_NS = 200 * 1000 * 1000 };
+enum { BUDGET = 1 << 20, DELIVERIES_KNOWN = 7, AGAIN_NS = 200 * 1000 * 1000 };
 
 static bool is_nothing(int result) {
     return result == SPG_EAGAIN || result == SPG_ETIMEDOUT;
@@ -58,7 +58,7 @@ static int push_input(spg_queue *queue, const char *name, int64_t timeout, uint6
 }
 
 static int run_push(const struct arguments *arguments) {
-    const char *name = channel_operand(arguments, "queue");
+    const char *name = channel_operand(arguments);
     const char *value = arguments->count > 1 ? arguments->operands[1] : NULL;
     spg_queue_options options = SPG_QUEUE_OPTIONS;
     int64_t timeout = SPG_FOREVER;
@@ -76,7 +76,7 @@ static int run_push(const struct arguments *arguments) {
     }
     if (value && frame) return wrong_use("push: --frame is for the input, and VALUE is a job");
     if (!option_given(arguments, "budget")) {
-        options.budget = frame > BUDGET / FRAMES ? FRAMES * frame : BUDGET;
+        options.budget = budget_for_frames(frame);
     }
     stop_listen();
     int status = own_begin(arguments, &node);
@@ -164,6 +164,7 @@ static int work(const struct worker *worker) {
         if (result == SPG_ECLOSED) return worst;
         if (is_nothing(result)) {
             if (worker->follow) return worst;
+            if (stop_signal()) return EXIT_FAILED;
             return complain("queue:%s: no job came in time", worker->name);
         }
         if (result < 0) return complain_about(worker->name, result);
@@ -195,7 +196,7 @@ static int begin_work(const struct arguments *arguments, struct worker *worker) 
 static int run_pop(const struct arguments *arguments) {
     struct worker worker = {.timeout = SPG_FOREVER, .count = 1};
     bool exec = option_given(arguments, "exec");
-    worker.name = channel_operand(arguments, "queue");
+    worker.name = channel_operand(arguments);
     worker.raw = option_given(arguments, "raw");
     worker.json = option_given(arguments, "json");
     worker.follow = option_given(arguments, "follow");
@@ -208,6 +209,9 @@ static int run_pop(const struct arguments *arguments) {
     if (exec != (arguments->count > 1)) {
         return wrong_use("pop: use it as samepage pop QUEUE, or samepage pop QUEUE --exec -- "
                          "COMMAND [ARGUMENT]...");
+    }
+    if (worker.tries && !exec) {
+        return wrong_use("pop: --tries is of a command that fails; without --exec none is run");
     }
     if (exec && (worker.raw || worker.json)) {
         return wrong_use("pop: with --exec nothing is printed; leave out --raw and --json");
@@ -224,7 +228,7 @@ static int run_pop(const struct arguments *arguments) {
 static const struct option push_options[] = {
     {"frame", 'f', "SIZE", "a job is SIZE bytes of the input (the last one less), not a line"},
     {"wait", 'w', "TIME", "for room, at most (forever)"},
-    {"budget", 0, "SIZE", "if it makes the queue: memory for jobs (1M, or 8 frames)"},
+    {"budget", 0, "SIZE", "if it makes the queue: memory for jobs (8 frames, at least 1M)"},
     {"slots", 0, "N", "if it makes the queue: jobs waiting or in hand at most (256)"},
     {"at-most-once", 0, NULL, "if it makes the queue: nothing is given out twice"},
     {"type", 0, "NAME", "name of what is pushed; another's queue is refused"},
@@ -234,6 +238,7 @@ static const struct option push_options[] = {
 const struct command push_command = {
     .name = "push",
     .operands = "QUEUE [VALUE]",
+    .channel = "queue",
     .summary = "push a job, or each line of the input as one",
     .about = "Jobs stay until somebody does them, whoever lives or dies.",
     .examples = "  samepage push resize photo.jpg\n"
@@ -259,6 +264,7 @@ static const struct option pop_options[] = {
 const struct command pop_command = {
     .name = "pop",
     .operands = "QUEUE [--exec -- COMMAND...]",
+    .channel = "queue",
     .summary = "take a job: print it, or run a command on it",
     .about = "A job is done when it is written out, or when COMMAND has ended with 0. If\n"
              "COMMAND fails, or pop is killed, the job goes back to its place in the queue.",

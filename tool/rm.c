@@ -48,11 +48,26 @@ static int remove_channel(const struct channel_kind *kind, const char *name, con
     return result == 0 ? EXIT_OK : complain_of(result);
 }
 
+/* "t" is not a name of something; "topic:t" is, if it is there. */
+static bool lacks_its_kind(const char *name) {
+    struct entries entries;
+    bool found = false;
+    if (strchr(name, ':') || entries_read(&entries) < 0) return false;
+    for (size_t i = 0; i < entries.count && !found; i++) {
+        const char *rest = entries.list[i].name;
+        found = channel_kind_of_name(rest, &rest) && strcmp(rest, name) == 0;
+        if (found) complain("%s: say which kind: samepage rm %s", name, entries.list[i].name);
+    }
+    entries_free(&entries);
+    return found;
+}
+
 static int remove_one(const char *name, bool force) {
     struct facts facts;
     const char *rest;
     const struct channel_kind *kind = channel_kind_of_name(name, &rest);
     if (kind) return remove_channel(kind, name, rest, force);
+    if (lacks_its_kind(name)) return EXIT_WRONG_USE;
     if (!force) {
         int status = facts_read(&facts, name);
         if (status != EXIT_OK) return status;

@@ -178,7 +178,7 @@ static int serve_in_parallel(const struct arguments *arguments, struct service *
 
 static int run_serve(const struct arguments *arguments) {
     struct service service = {.options = SPG_SERVICE_OPTIONS, .workers = 1};
-    service.name = channel_operand(arguments, "service");
+    service.name = channel_operand(arguments);
     service.command = arguments->operands + 1;
     service.options.budget = BUDGET;
     service.options.type = option_value(arguments, "type");
@@ -278,7 +278,7 @@ static int run_call(const struct arguments *arguments) {
     const char *bytes = arguments->count > 1 ? arguments->operands[1] : NULL;
     size_t size = bytes ? strlen(bytes) : 0;
     spg_node *node;
-    call.name = channel_operand(arguments, "service");
+    call.name = channel_operand(arguments);
     call.limited = option_given(arguments, "timeout");
     options.budget = BUDGET;
     options.type = option_value(arguments, "type");
@@ -309,6 +309,7 @@ static const struct option serve_options[] = {
 const struct command serve_command = {
     .name = "serve",
     .operands = "SERVICE -- COMMAND...",
+    .channel = "service",
     .summary = "answer requests by running a command on each",
     .about = "The request is COMMAND's standard input, its standard output is the answer. If\n"
              "it fails the caller is told its exit status. More servers of the same SERVICE\n"
@@ -331,6 +332,7 @@ static const struct option call_options[] = {
 const struct command call_command = {
     .name = "call",
     .operands = "SERVICE [REQUEST]",
+    .channel = "service",
     .summary = "send a request to a service and print the answer",
     .about = "The request is REQUEST, or the input. The answer is written as it is. If the\n"
              "server fails, dies or ends without an answer, one line says so, and the status\n"

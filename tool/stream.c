@@ -52,7 +52,7 @@ static int end_or_leave(spg_stream *stream, int status) {
 }
 
 static int run_send(const struct arguments *arguments) {
-    const char *name = channel_operand(arguments, "stream");
+    const char *name = channel_operand(arguments);
     spg_stream_options options = SPG_STREAM_OPTIONS;
     spg_stream *stream;
     spg_node *node;
@@ -86,7 +86,7 @@ static int receive_all(spg_stream *stream, const char *name) {
 }
 
 static int run_recv(const struct arguments *arguments) {
-    const char *name = channel_operand(arguments, "stream");
+    const char *name = channel_operand(arguments);
     spg_stream_options options = SPG_STREAM_OPTIONS;
     spg_stream *stream;
     spg_node *node;
@@ -110,6 +110,7 @@ static const struct option send_options[] = {
 const struct command send_command = {
     .name = "send",
     .operands = "STREAM",
+    .channel = "stream",
     .summary = "send the standard input through a stream",
     .about = "Waits for the reader, which may come first or later. If the input cannot be\n"
              "read to its end, the reader is not given one: it learns that the sender died.",
@@ -123,6 +124,7 @@ const struct command send_command = {
 const struct command recv_command = {
     .name = "recv",
     .operands = "STREAM",
+    .channel = "stream",
     .summary = "write what comes through a stream to the standard output",
     .about = "Ends with status 0 at the end that the sender gave, and with 1 if the sender\n"
              "died: what it had sent was written before.",

@@ -162,7 +162,7 @@ static bool take_history(const struct arguments *arguments, uint32_t *history) {
 static int run(const struct arguments *arguments) {
     struct subscription subscription = {.options = SPG_SUBSCRIBER_OPTIONS, .timeout = SPG_NOWAIT};
     spg_subscriber_options *options = &subscription.options;
-    subscription.name = channel_operand(arguments, "topic");
+    subscription.name = channel_operand(arguments);
     subscription.raw = option_given(arguments, "raw");
     subscription.json = option_given(arguments, "json");
     subscription.ends = option_given(arguments, "until-end");
@@ -200,6 +200,7 @@ static const struct option options[] = {
 const struct command sub_command = {
     .name = "sub",
     .operands = "TOPIC",
+    .channel = "topic",
     .summary = "write what is published to the standard output",
     .about = "Each message is a line, until it is interrupted or the output is closed. How\n"
              "many messages it missed is told on stderr. Without --wait the topic must be\n"

@@ -229,7 +229,7 @@ static bool take_way(const struct arguments *arguments, enum way *way) {
 
 static int run(const struct arguments *arguments) {
     struct view view = {.options = SPG_SUBSCRIBER_OPTIONS, .timeout = SPG_NOWAIT};
-    view.name = channel_operand(arguments, "topic");
+    view.name = channel_operand(arguments);
     view.window.title = view.name;
     view.options.type = PICTURE_TYPE;
     view.options.history = 1;
@@ -267,6 +267,7 @@ static const struct option options[] = {
 const struct command view_command = {
     .name = "view",
     .operands = "TOPIC",
+    .channel = "topic",
     .summary = "show a topic of pictures in a window (X11)",
     .about = "The topic's type is picture; docs/layout/picture.md and samepage-layout(5) say what\n"
              "its messages are. The window has the size of the picture, and ends with a click on\n"

@@ -132,14 +132,10 @@ static int copy_texts(spg_cell *cell) {
 }
 
 static int check_wishes(const spg_cell *cell, const char *name, const spg_cell_options *options) {
-    bool same = !options->type || strcmp(options->type, cell->type) == 0;
-    if (options->type_size && options->type_size != cell->shape.type_size) same = false;
-    if (!same) {
-        return spg__fail(SPG_ETYPE,
-                         "cell %.220s holds \"%s\" of %u bytes, and was opened for \"%s\" of %u",
-                         name, cell->type, cell->shape.type_size,
-                         options->type ? options->type : "", options->type_size);
-    }
+    int result = spg__channel_check_type(
+        &cell->channel, (struct spg__message_type){cell->type, cell->shape.type_size},
+        (struct spg__message_type){options->type, options->type_size});
+    if (result < 0) return result;
     if (options->capacity <= cell->shape.capacity) return 0;
     return spg__fail(
         SPG_ETOOBIG, "cell %.220s has a capacity of %llu bytes, and was opened for %llu", name,

@@ -36,9 +36,9 @@ int spg__channel_file_name(char *file_name, const char *name,
     for (const char *from = name; *from; from++) {
         if (!is_name_byte((unsigned char)*from)) {
             return spg__fail(SPG_EINVAL,
-                             "%.220s: a channel's name has letters, digits, '_', '-', '.', '/' "
+                             "%.220s: the name of a %s has letters, digits, '_', '-', '.', '/' "
                              "and what is beyond ASCII",
-                             name);
+                             name, kind->word);
         }
         if (*from == '/') to = stpcpy(to, "%2F");
         else *to++ = *from;
@@ -47,6 +47,19 @@ int spg__channel_file_name(char *file_name, const char *name,
     /* A file name has at most 255 bytes everywhere. */
     if (strlen(file_name) <= 250) return 0;
     return spg__fail(SPG_EINVAL, "%.220s: with its slashes written out the name is too long", name);
+}
+
+void spg__channel_told_name(char *told, size_t size, const char *file_name,
+                            const struct spg__channel_kind *kind) {
+    size_t length = strlen(file_name) - strlen(kind->suffix);
+    char *end = told + size - 1;
+    char *to = stpcpy(stpcpy(told, kind->word), ":");
+    for (size_t i = 0; i < length && to < end; i++) {
+        bool slash = length - i >= 3 && strncmp(file_name + i, "%2F", 3) == 0;
+        *to++ = slash ? '/' : file_name[i];
+        if (slash) i += 2;
+    }
+    *to = '\0';
 }
 
 static int read_head(spg__file file, const struct spg__channel_kind *kind, const char *file_name,
@@ -212,6 +225,26 @@ int spg__channel_unlink(spg_node *node, const char *name, const struct spg__chan
     spg__domain_unlock(&lock);
     if (result < 0) return spg__fail_system(result, "cannot unlink %s %.220s", kind->word, name);
     return 0;
+}
+
+/* "'pose' of 24 bytes", "'pose'", "24 bytes", or "no type". */
+static const char *type_text(char *text, size_t size, struct spg__message_type type) {
+    if (!type.name[0] && !type.size) return "no type";
+    if (!type.name[0]) snprintf(text, size, "%u bytes", type.size);
+    else if (!type.size) snprintf(text, size, "'%.63s'", type.name);
+    else snprintf(text, size, "'%.63s' of %u bytes", type.name, type.size);
+    return text;
+}
+
+int spg__channel_check_type(const struct spg__channel *channel, struct spg__message_type held,
+                            struct spg__message_type asked) {
+    char name[SPG__CHANNEL_FILE_BYTES], has[96], wanted[96];
+    if (!asked.name) asked.name = "";
+    bool same = !asked.name[0] || strcmp(asked.name, held.name) == 0;
+    if (same && (asked.size == 0 || asked.size == held.size)) return 0;
+    spg__channel_told_name(name, sizeof name, channel->file_name, channel->kind);
+    return spg__fail(SPG_ETYPE, "%.220s carries %s, and was opened for %s", name,
+                     type_text(has, sizeof has, held), type_text(wanted, sizeof wanted, asked));
 }
 
 int spg__channel_check_mode(uint32_t *mode, const char *options) {

@@ -39,6 +39,10 @@ extern const struct spg__channel_kind spg__kind_of_service;
 /* The file's name for a channel's. SPG_EINVAL. */
 int spg__channel_file_name(char *file_name, const char *name, const struct spg__channel_kind *kind);
 
+/* The other way, as people are told it: "topic:video/left" for "video%2Fleft.topic". */
+void spg__channel_told_name(char *told, size_t size, const char *file_name,
+                            const struct spg__channel_kind *kind);
+
 /* Opens the channel's file and copies its head, checked. The domain's lock is held. SPG_ENOENT. */
 int spg__channel_open(const struct spg__domain *domain, const char *file_name,
                       const struct spg__channel_kind *kind, enum spg__file_access access,
@@ -83,6 +87,16 @@ int spg__channel_create(struct spg__channel *channel, uint32_t mode, spg__channe
                         const void *context);
 
 void spg__channel_detach(struct spg__channel *channel);
+
+/* What a channel's messages are: a name and a size, "" and 0 where they are not told. */
+struct spg__message_type {
+    const char *name;
+    uint32_t size;
+};
+
+/* SPG_ETYPE if `asked` tells something else than `held`; its name may be NULL. */
+int spg__channel_check_type(const struct spg__channel *channel, struct spg__message_type held,
+                            struct spg__message_type asked);
 
 /* Does its name still stand for it? Takes the name away if so. The domain's lock is held. */
 void spg__channel_unname(const struct spg__channel *channel);

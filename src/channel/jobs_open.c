@@ -189,12 +189,9 @@ static int check_type(const struct spg__jobs *jobs, const struct spg__jobs_optio
     char type[SPG__JOBS_TYPE_BYTES];
     spg__copy_from_shared(type, jobs->shared->type, sizeof type);
     type[sizeof type - 1] = '\0';
-    bool same = !options->type || !*options->type || strcmp(options->type, type) == 0;
-    if (options->type_size && options->type_size != jobs->shape.type_size) same = false;
-    if (same) return 0;
-    return spg__fail(SPG_ETYPE, "%.300s is of type \"%s\" of %u bytes, not \"%.63s\" of %u",
-                     jobs->channel.file_name, type, jobs->shape.type_size,
-                     options->type ? options->type : "", options->type_size);
+    return spg__channel_check_type(
+        &jobs->channel, (struct spg__message_type){type, jobs->shape.type_size},
+        (struct spg__message_type){options->type, options->type_size});
 }
 
 static void enter(struct spg__jobs *jobs, uint32_t index, enum spg__job_role role) {

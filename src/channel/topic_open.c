@@ -234,11 +234,9 @@ int spg__topic_settle(struct spg__topic *topic) {
 }
 
 int spg__topic_check_type(const struct spg__topic *topic, const char *type, uint32_t type_size) {
-    bool same = !type || !*type || strcmp(type, topic->type) == 0;
-    if (same && (type_size == 0 || type_size == topic->shape.type_size)) return 0;
-    return spg__fail(
-        SPG_ETYPE, "%.300s carries '%s' of %u bytes; '%.63s' of %u bytes was asked for",
-        topic->channel.file_name, topic->type, topic->shape.type_size, type ? type : "", type_size);
+    return spg__channel_check_type(
+        &topic->channel, (struct spg__message_type){topic->type, topic->shape.type_size},
+        (struct spg__message_type){type, type_size});
 }
 
 /* Attaches the topic; makes it with `options` if it is not there and they are given. */

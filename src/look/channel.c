@@ -34,19 +34,6 @@ const struct spg__look_kind *spg__look_kind_of_name(const char **name) {
     return NULL;
 }
 
-/* "video%2Fleft.topic" is "topic:video/left". */
-static void set_name(struct spg__looked *looked, const char *file_name) {
-    size_t length = strlen(file_name) - strlen(looked->kind->channel->suffix);
-    char *end = looked->name + sizeof looked->name - 1;
-    char *to = stpcpy(stpcpy(looked->name, looked->kind->channel->word), ":");
-    for (size_t i = 0; i < length && to < end; i++) {
-        bool slash = length - i >= 3 && strncmp(file_name + i, "%2F", 3) == 0;
-        *to++ = slash ? '/' : file_name[i];
-        if (slash) i += 2;
-    }
-    *to = '\0';
-}
-
 /* ---- opening --------------------------------------------------------------------------------- */
 
 void spg__looked_open(struct spg__looked *looked, const struct spg__domain *domain,
@@ -54,7 +41,7 @@ void spg__looked_open(struct spg__looked *looked, const struct spg__domain *doma
     struct spg__channel *channel = &looked->as.channel;
     memset(looked, 0, sizeof *looked);
     looked->kind = spg__look_kind_of_file(file_name);
-    set_name(looked, file_name);
+    spg__channel_told_name(looked->name, sizeof looked->name, file_name, looked->kind->channel);
     channel->kind = looked->kind->channel;
     channel->domain = domain;
     if (strlen(file_name) >= sizeof channel->file_name) {

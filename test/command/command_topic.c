@@ -30,7 +30,8 @@ TEST(json_tells_of_each_message) {
            "  sed -e 's/\"text\": \"hello\"/hello/' -e 's/\"base64\": \"\\/wABAgM=\"/null/'");
 }
 
-#define JOINED "await sh -c 'samepage stat topic:t -i 0 | grep subscriber'\n"
+/* A subscriber that sleeps has joined; one that is only seen may be stopped in the middle of it. */
+#define JOINED "await sh -c 'samepage stat topic:t -i 0 | grep \"who receives\"'\n"
 
 TEST(who_is_too_slow_is_told_how_many_it_missed) {
     SCRIPT("2000\n",
@@ -80,6 +81,15 @@ TEST(an_interrupt_ends_it_in_order) {
            AWAIT "mkfifo $D/pipe; exec 9<>$D/pipe; samepage pub t <$D/pipe & pub=$!\n"
                  "await samepage stat topic:t; samepage sub t >/dev/null & sub=$!\n" JOINED
                  "kill $sub; wait $sub; echo $?; kill $pub; wait $pub; echo $?; samepage gc");
+}
+
+TEST(another_kind_and_another_type_are_told_with_both_sides) {
+    SCRIPT_FAILS(2, "topic:t is a topic", "samepage get topic:t");
+    SCRIPT_FAILS(1, "topic:t carries 'pose', and was opened for 'image'",
+                 "echo x | samepage pub t --type pose --keep\n"
+                 "samepage sub t --type image; status=$?; samepage rm topic:t; exit $status");
+    SCRIPT_FAILS(2, "samepage rm cell:c",
+                 "samepage set c 1; samepage rm c; status=$?; samepage rm cell:c; exit $status");
 }
 
 TEST(wrong_use_of_topics_is_told) {

@@ -46,10 +46,17 @@ TEST(wrong_use_of_queues_is_told) {
     SCRIPT_FAILS(1, "no job", "samepage pop q --wait 100ms");
     SCRIPT_FAILS(2, "--exec", "samepage pop q cat");
     SCRIPT_FAILS(2, "--exec", "samepage pop q --exec");
+    SCRIPT_FAILS(2, "--tries", "samepage pop q --tries 2");
     SCRIPT_FAILS(2, "VALUE", "samepage push q job --frame 64K");
     SCRIPT_FAILS(1, "no room",
                  "yes | samepage push q --slots 4 --wait 100ms; status=$?\n"
                  "samepage pop q --follow --wait 0 >/dev/null; exit $status");
+}
+
+TEST(an_interrupted_pop_says_nothing) {
+    SCRIPT("130 0\n", "samepage pop q 2>$D/said & pop=$!\n" AWAIT
+                    "await samepage stat queue:q; kill -INT $pop\n"
+                    "wait $pop && status=0 || status=$?; echo $status $(wc -c <$D/said)");
 }
 
 /* ---- services -------------------------------------------------------------------------------- */
