@@ -5,7 +5,7 @@
 #   make check      everything a change must pass; ends with "N passed, N failed"
 #   make check-interop   with the programs of others, and in other languages
 #   make proof      the long suites: deaths, kills, interleavings, hostile bytes, models
-#   make bench      measures; writes build/bench/results.json (BENCH=--quick: in half a minute)
+#   make bench      measures; writes build/bench/results.json (BENCH=--quick: in some two minutes)
 #   make bench-peers    installs what Samepage is compared with
 #   make install    into PREFIX (/usr/local), under DESTDIR if that is set
 #   make clean      removes the build folders

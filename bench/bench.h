@@ -28,6 +28,8 @@ void sort(double *values, int count);
 struct settings {
     bool quick;
     bool peers;
+    const char *peer; /* the only one with this word in its name; NULL: all */
+    double end;       /* on the clock of nanoseconds: when all shall be done */
     const char *only; /* rows with this word in their titles; NULL: all */
     const char *results;
     char folder[256]; /* of the results; the other files are put beside them */

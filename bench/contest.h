@@ -13,6 +13,10 @@
  * line back and forth: below 300 nanoseconds they are near, otherwise far. A repetition counts only
  * if both say the same; near and far are kept apart, and every ratio is of one class.
  *
+ * Time. All rows together have the time that the caller gives, shared out by what each of them is
+ * expected to need; a row that needs less leaves the rest to those after it. So a slower machine,
+ * or one with other work, gets fewer rounds, not a longer run.
+ *
  * Other work. A repetition in which a role lost its processor to somebody else, as the kernel
  * counts it, is made again, as often as there are retries left; what was disturbed even then is
  * counted and told.
@@ -124,14 +128,17 @@ struct row {
     const char *title;
     enum pattern pattern;
     size_t size;
-    int rounds;
+    int rounds; /* at most */
     int count;
     struct contest *contests;
 };
 
 /* ---- measure.c ------------------------------------------------------------------------------- */
 
-void measure_row(struct row *row);
+/* How long its rounds would take on a quiet machine, without a retry: nanoseconds. */
+double measure_estimate(const struct row *row);
+/* As many of its rounds as there is time for, and a few at least. */
+void measure_row(struct row *row, double until);
 /* Ends all roles, also those in the middle of something. */
 void measure_abandon(void);
 

@@ -21,9 +21,6 @@ const struct contestant *const contestants[] = {
 const int contestant_count = sizeof contestants / sizeof contestants[0];
 
 static const char missing[] = ""
-#ifndef WITH_SERVICE
-                              ", service (not in this library)"
-#endif
 #ifndef AERON_JAR
                               ", Aeron (aeron-all by Maven, a JDK)"
 #endif
@@ -38,6 +35,9 @@ static const char missing[] = ""
 #endif
 #ifndef WITH_CYCLONE
                               ", Cyclone DDS (cyclonedds-dev, cyclonedds-tools)"
+#endif
+#ifndef WITH_FASTDDS
+                              ", Fast DDS (libfastrtps-dev)"
 #endif
 #ifndef WITH_BOOST
                               ", Boost.Interprocess (libboost-dev)"

@@ -24,6 +24,7 @@ ONE(topic_poll)
 ONE(topic_poll_asleep)
 ONE(topic_hand_off)
 ONE(topic_one_way)
+ONE(topic_batched)
 ONE(topic_one_way_16)
 ONE(topic_in_slots)
 ONE(topic_hand_over)
@@ -37,11 +38,9 @@ ONE(stream_in_place)
 ONE(queue_polling)
 ONE(queue_asleep)
 ONE(queue_one_way)
-#ifdef WITH_SERVICE
 ONE(service_polling)
 ONE(service_waiting)
 ONE(service_asleep)
-#endif
 
 ONE(peer_plain_queue)
 SOME(peer_pipes, 5)
@@ -70,6 +69,9 @@ SOME(peer_mpi, 2)
 #endif
 #ifdef WITH_CYCLONE
 SOME(peer_cyclone, 3)
+#endif
+#ifdef WITH_FASTDDS
+SOME(peer_fastdds, 6)
 #endif
 #ifdef WITH_ICEORYX2
 SOME(peer_iceoryx2, 6)

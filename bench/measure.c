@@ -1,14 +1,23 @@
 /* measure.c: the rounds of a row. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "clock.h"
 #include "role.h"
 
-enum { NEAR_NS = 300, FIRST_COUNT = 4, RETRIES = 2 };
+enum {
+    NEAR_NS = 300,
+    FIRST_COUNT = 4,
+    RETRIES = 2,
+    ROUNDS_LEAST = 5,
+    AROUND_NS = 1500 * 1000, /* around a repetition: its roles gather, and look how far they are */
+    SET_UP_NS = 300 * 1000 * 1000
+};
 
 static struct row *current;
+static double deadline; /* of the current row */
 
 /* How long a repetition should take, in nanoseconds. */
 static double target(const struct row *row) {
@@ -100,7 +109,7 @@ static bool run_undisturbed(struct contest *contest) {
     for (;;) {
         if (!roles_run(contest, contest->count)) return false;
         if (atomic_load(&contest->control->disturbed) == 0) return true;
-        if (contest->retries == 0) break;
+        if (contest->retries == 0 || nanoseconds() > deadline) break;
         contest->retries--;
     }
     contest->disturbed++;
@@ -169,11 +178,20 @@ void measure_abandon(void) {
 static bool takes_part(const struct row *row, const struct contestant *contestant) {
     if (contestant->pattern != row->pattern) return false;
     if (contestant->side == PEER && !settings.peers) return false;
+    if (contestant->side == PEER && settings.peer && !strstr(contestant->name, settings.peer))
+        return false;
     return row->size >= contestant->least && row->size <= contestant->most;
 }
 
-void measure_row(struct row *row) {
+double measure_estimate(const struct row *row) {
+    int count = 0;
+    for (int i = 0; i < contestant_count; i++) count += takes_part(row, contestants[i]);
+    return count * (SET_UP_NS + row->rounds * (target(row) + AROUND_NS));
+}
+
+void measure_row(struct row *row, double until) {
     current = row;
+    deadline = until;
     for (int i = 0; i < contestant_count && row->count < CONTESTS_MAX; i++) {
         if (!takes_part(row, contestants[i])) continue;
         struct contest *contest = &row->contests[row->count++];
@@ -182,6 +200,7 @@ void measure_row(struct row *row) {
         if (!contest->failure[0]) calibrate(row, contest);
     }
     for (int round = 0; round < row->rounds; round++) {
+        if (round >= ROUNDS_LEAST && nanoseconds() > until) break;
         for (int i = 0; i < row->count; i++) one_round(&row->contests[(i + round) % row->count]);
     }
     current = NULL;

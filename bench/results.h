@@ -10,7 +10,8 @@ enum { ROWS_MAX = 64, VALUES_MAX = 48, SIZE_TEXT = 48 };
 struct value {
     const char *what, *unit, *other_name;
     double ours, other; /* other 0: none */
-    double goal; /* at most so many times the other; without another: at most this. 0: none */
+    double line[2]; /* the bare ping-pong before and after it, in nanoseconds; 0: none */
+    double goal;    /* at most so many times the other; without another: at most this. 0: none */
 };
 
 struct results {
@@ -39,12 +40,16 @@ void measure_opening(void);
 /* ---- table.c, goals.c, json.c, plot.c -------------------------------------------------------- */
 
 void print_about(FILE *file);
+const char *processor_name(void);
 void print_row(FILE *file, const struct row *row);
 void print_values(FILE *file);
 void print_goals(FILE *file);
 bool write_json(const char *path);
 void write_goals_json(FILE *file);
 void write_plots(void);
+
+/* What the others of a row are compared with. NULL: it has none. */
+const struct contest *limit_of(const struct row *row);
 
 /* Which class of a row has more rounds. */
 enum distance main_distance(const struct row *row);

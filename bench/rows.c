@@ -2,9 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bracket.h"
 #include "results.h"
 
 enum { SIZES_MAX = 8, KI = 1024, MI = 1024 * 1024, ROUNDS = 31, QUICK_ROUNDS = 7 };
+
+/* For what comes after the rows, in seconds. */
+enum { REST = 60, QUICK_REST = 20 };
 
 struct plan {
     const char *title;
@@ -28,8 +32,13 @@ static const struct plan plans[] = {
 struct results results;
 
 void note_value(const struct value *value) {
+    static double line;
+    if (line == 0) line = bracket_now();
     must(results.value_count == VALUES_MAX);
-    results.values[results.value_count++] = *value;
+    struct value *noted = &results.values[results.value_count++];
+    *noted = *value;
+    noted->line[0] = line;
+    noted->line[1] = line = bracket_now();
 }
 
 void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]) {
@@ -40,7 +49,7 @@ void describe_size(enum pattern pattern, size_t size, char text[SIZE_TEXT]) {
     else snprintf(text, SIZE_TEXT, "%zu B", size);
 }
 
-static void measure(const struct plan *plan, size_t size) {
+static void add(const struct plan *plan, size_t size) {
     char of[SIZE_TEXT], *title;
     must(results.row_count == ROWS_MAX);
     describe_size(plan->pattern, size, of);
@@ -56,15 +65,27 @@ static void measure(const struct plan *plan, size_t size) {
     row->rounds = settings.quick ? QUICK_ROUNDS : ROUNDS;
     row->contests = calloc(CONTESTS_MAX, sizeof *row->contests);
     must(row->contests == NULL);
-    measure_row(row);
-    print_row(stdout, row);
+}
+
+static void add_all(void) {
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        for (int j = 0; j < SIZES_MAX && plans[i].sizes[j]; j++) add(&plans[i], plans[i].sizes[j]);
+    }
+}
+
+/* When this row shall have ended: its share of the time that is left. */
+static double end_of_row(int which) {
+    double rest = settings.only ? 0 : settings.quick ? QUICK_REST : REST;
+    double now = nanoseconds(), left = settings.end - rest * 1e9 - now, estimates = 0;
+    for (int i = which; i < results.row_count; i++) estimates += measure_estimate(&results.rows[i]);
+    return now + left * measure_estimate(&results.rows[which]) / estimates;
 }
 
 void measure_rows(void) {
-    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
-        for (int j = 0; j < SIZES_MAX && plans[i].sizes[j]; j++) {
-            measure(&plans[i], plans[i].sizes[j]);
-        }
+    add_all();
+    for (int i = 0; i < results.row_count; i++) {
+        measure_row(&results.rows[i], end_of_row(i));
+        print_row(stdout, &results.rows[i]);
     }
 }
 

@@ -13,33 +13,34 @@ static void print_time(FILE *file, double ns) {
     else fprintf(file, " %.2f ms |", ns / 1e6);
 }
 
-static void processor_name(char *name, size_t size) {
+const char *processor_name(void) {
+    static char name[128];
     char line[256];
+    if (name[0]) return name;
     FILE *file = fopen("/proc/cpuinfo", "r");
-    snprintf(name, size, "unknown processor");
+    snprintf(name, sizeof name, "unknown processor");
     while (file && fgets(line, sizeof line, file)) {
         char *value = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || !value) continue;
         value[strcspn(value, "\n")] = 0;
-        snprintf(name, size, "%s", value + 2);
+        snprintf(name, sizeof name, "%s", value + 2);
         break;
     }
     if (file) fclose(file);
+    return name;
 }
 
 void print_about(FILE *file) {
     struct utsname system;
-    char processor[128];
-    processor_name(processor, sizeof processor);
     uname(&system);
     fprintf(file,
             "Samepage %s on %s %s %s, %s, %ld processors; measured on %d and %d.\n"
             "A stamp costs %.1f ns; each stamped latency has one in it.\n"
             "near and far: the round trip of one line around each repetition, below or above "
-            "300 ns.\nrounds: how many counted (in brackets: in all, how many with a role "
-            "interrupted).\n"
+            "300 ns;\n\"line ns\" is its mean; of what is no contest, before and after it.\n"
+            "rounds: how many counted (in brackets: in all, how many with a role interrupted).\n"
             "Left out: %s.\n",
-            spg_version(), system.sysname, system.release, system.machine, processor,
+            spg_version(), system.sysname, system.release, system.machine, processor_name(),
             sysconf(_SC_NPROCESSORS_ONLN), settings.processors[0], settings.processors[1],
             clock_cost(), left_out);
 }
@@ -50,7 +51,7 @@ static bool has_rate(enum pattern pattern) {
     return pattern == ONE_WAY || pattern == HAND_OVER || pattern == BYTES || pattern == CLAIMING;
 }
 
-static const struct contest *limit_of(const struct row *row) {
+const struct contest *limit_of(const struct row *row) {
     for (int i = 0; i < row->count; i++) {
         if (row->contests[i].contestant->side == LIMIT) return &row->contests[i];
     }
@@ -123,12 +124,13 @@ void print_row(FILE *file, const struct row *row) {
 
 void print_values(FILE *file) {
     if (results.value_count == 0) return;
-    fprintf(file, "\n**other figures**\n\n| what | unit | samepage | other | against |\n"
-                  "|---|---|---|---|---|\n");
+    fprintf(file, "\n**other figures**\n\n| what | unit | samepage | other | against | line ns |\n"
+                  "|---|---|---|---|---|---|\n");
     for (int i = 0; i < results.value_count; i++) {
         const struct value *value = &results.values[i];
         fprintf(file, "| %s | %s | %.2f |", value->what, value->unit, value->ours);
-        if (value->other_name) fprintf(file, " %.2f | %s |\n", value->other, value->other_name);
-        else fprintf(file, " - | |\n");
+        if (value->other_name) fprintf(file, " %.2f | %s |", value->other, value->other_name);
+        else fprintf(file, " - | |");
+        fprintf(file, " %.0f, %.0f |\n", value->line[0], value->line[1]);
     }
 }

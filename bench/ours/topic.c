@@ -8,11 +8,22 @@
 /* Up to a page a slot carries a message faster than the arena, by a copy on each side. */
 enum { BUDGET_PAYLOADS = 4, TRIP_SLOTS = 64, SMALL = 4096 - 16 };
 
+enum { BATCH = 64, BATCHED_MOST = 112 };
+
+/* Messages that go and come together. */
+struct batch {
+    uint32_t count, next;
+    spg_bytes out[BATCH];
+    spg_message in[BATCH];
+    char room[BATCH][128];
+};
+
 /* A role's own. */
 struct talk {
     spg_publisher *out;
     spg_subscriber *in;
     int descriptor;
+    struct batch batch;
 };
 
 static uint32_t slot_size_for(size_t size) {
@@ -221,7 +232,58 @@ static void run_way_untouched(struct contest *contest, int role) {
     one_way(contest, role, put_untouched, get_untouched);
 }
 
-/* -------------------------------------------------------------------------------------------- */
+/* ---- in batches ------------------------------------------------------------------------------ */
+
+static void open_batches(struct contest *contest, int role) {
+    spg_topic_options options = way_options(contest->size, BATCHED_MOST);
+    options.holds = BATCH;
+    open_way(contest, role, &options);
+}
+
+LOOP void send_batch(struct talk *talk) {
+    struct batch *batch = &talk->batch;
+    for (uint32_t sent = 0; sent < batch->count;) {
+        int result = spg_publisher_send_batch(talk->out, batch->out + sent, batch->count - sent,
+                                              SPG_NOWAIT);
+        if (result == SPG_EAGAIN) continue;
+        must_do(result);
+        sent += (uint32_t)result;
+    }
+    batch->count = 0;
+}
+
+LOOP void put_batched(struct contest *contest, uint64_t number) {
+    struct talk *talk = contest->mine;
+    struct batch *batch = &talk->batch;
+    char *room = batch->room[batch->count];
+    fill(contest, room, contest->size, number);
+    batch->out[batch->count++] = (spg_bytes){room, contest->size};
+    if (batch->count == BATCH || is_last(contest, number)) send_batch(talk);
+}
+
+LOOP void receive_batch(struct talk *talk) {
+    struct batch *batch = &talk->batch;
+    int result;
+    must(spg_subscriber_release_batch(talk->in, batch->in, batch->count));
+    until_received((result = spg_subscriber_receive_batch(talk->in, batch->in, BATCH, SPG_NOWAIT),
+                    result > 0 ? 0 : result));
+    batch->count = (uint32_t)result;
+    batch->next = 0;
+}
+
+LOOP void get_batched(struct contest *contest, uint64_t number) {
+    struct talk *talk = contest->mine;
+    struct batch *batch = &talk->batch;
+    if (batch->next == batch->count) receive_batch(talk);
+    const spg_message *message = &batch->in[batch->next++];
+    absorb(contest, message->data, message->size, number);
+}
+
+static void run_batched(struct contest *contest, int role) {
+    one_way(contest, role, put_batched, get_batched);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 #define TOPIC(NAME, HOW, PATTERN, LEAST, MOST, OPEN, RUN)                                          \
     {                                                                                              \
@@ -257,3 +319,6 @@ const struct contestant topic_in_slots = TOPIC(
 const struct contestant topic_hand_over = TOPIC(
     "topic", "loan, 8 bytes touched, publish; must not lose", HAND_OVER, 1024, SIZE_MAX, open_way_1,
     run_way_untouched);
+const struct contestant topic_batched = TOPIC("topic, batches",
+                                              "64 sent and received at a time, must not lose",
+                                              ONE_WAY, 8, BATCHED_MOST, open_batches, run_batched);

@@ -118,7 +118,7 @@ SPG_API SPG_MUST_USE int spg_cell_wait(spg_cell *cell, uint64_t version, int64_t
  * ready while the cell's version is above that which this handle has read last or has last waited
  * for. The descriptor becomes quiet when spg_cell_wait says SPG_EAGAIN or SPG_ETIMEDOUT, and not by
  * reading: poll, then wait with SPG_NOWAIT, and read if that gives 0. 16 handles of a cell may have
- * a descriptor at a time. */
+ * a descriptor at a time. NULL, or SPG_EINVAL, for NULL. */
 SPG_API spg_waitable *spg_cell_waitable(spg_cell *cell);
 SPG_API SPG_MUST_USE int spg_cell_fd(spg_cell *cell);
 

@@ -92,7 +92,7 @@ SPG_API int spg_stream_end(spg_stream *stream);
 /* For a wait set (waitset.h): the reader's end is ready when there is something to read, or the
  * writer has ended or died; the writer's when there is room, or the reader has gone or died. Room
  * is one byte, or what the last spg_stream_reserve wanted if it did not get it. The waitable ends
- * with the stream. Never fails. */
+ * with the stream. NULL for NULL; else it never fails. */
 SPG_API spg_waitable *spg_stream_waitable(spg_stream *stream);
 
 /* A descriptor that is readable when this end is ready, the writer's too: spg_waitable_fd, whose

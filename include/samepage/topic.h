@@ -112,6 +112,12 @@ typedef struct spg_message {
     uint64_t ticket;    /* for spg_subscriber_release */
 } spg_message;
 
+/* Bytes of the caller's, one message of several. */
+typedef struct spg_bytes {
+    const void *data; /* may be NULL if size is 0 */
+    size_t size;
+} spg_bytes;
+
 /* Becomes a publisher, making the topic if it is not there.
  *   node  NULL: the default node; must stay open as long as the publisher
  *   name  1 to 200 bytes: letters, digits, '_', '-', '.', '/' and anything beyond ASCII; not
@@ -149,6 +155,17 @@ SPG_API int spg_publisher_discard(spg_publisher *publisher, void *data);
 SPG_API SPG_MUST_USE int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size,
                                             int64_t timeout);
 
+/* Sends `count` messages (1 to 2^31 - 1), the first as spg_publisher_send does, with its timeout;
+ * of the others those for which there is room at once. Each becomes visible by itself as soon as it
+ * is there, and messages of other publishers may come between; but who sleeps is woken once, at the
+ * end, and what a call costs is paid once. Worth it for small messages.
+ * Returns how many were sent, at least 1, or as spg_publisher_send if not even the first was; why
+ * the next one was not is told by the next call. A caller that dies inside has sent some of them,
+ * the first ones, each whole. */
+SPG_API SPG_MUST_USE int spg_publisher_send_batch(spg_publisher *publisher,
+                                                  const spg_bytes *messages, uint32_t count,
+                                                  int64_t timeout);
+
 /* Leaves the topic; its loans are given back, what it published stays. The last member to leave
  * removes the topic, unless it is kept. May wait up to five seconds for a process that is stopped
  * while it holds the domain's lock. Returns 0, SPG_EINVAL (not an open publisher). NULL does
@@ -170,11 +187,24 @@ SPG_API SPG_MUST_USE int spg_subscriber_open(spg_subscriber **out, spg_node *nod
 SPG_API SPG_MUST_USE int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message,
                                                 int64_t timeout);
 
+/* The next messages in order, up to `count` (1 to 2^31 - 1): the first as spg_subscriber_receive,
+ * with its timeout, and what is there behind it. At most as many as the topic allows to be held;
+ * for batches of 64 it must have been made with holds = 64.
+ * Returns how many, at least 1, or as spg_subscriber_receive if there is none. */
+SPG_API SPG_MUST_USE int spg_subscriber_receive_batch(spg_subscriber *subscriber,
+                                                      spg_message *messages, uint32_t count,
+                                                      int64_t timeout);
+
 /* Gives a message back; in any order. Returns 0, SPG_EINVAL (not held by this subscriber, or given
  * back before), SPG_EFORKED. Does not wait. */
 SPG_API int spg_subscriber_release(spg_subscriber *subscriber, const spg_message *message);
 
-/* For a wait set; and the descriptor for poll (waitset.h). */
+/* Gives back `count` messages, as they were received or in any order. Returns 0, or as
+ * spg_subscriber_release does for the first that it refuses; those before it are given back. */
+SPG_API int spg_subscriber_release_batch(spg_subscriber *subscriber, const spg_message *messages,
+                                         uint32_t count);
+
+/* For a wait set; and the descriptor for poll (waitset.h). NULL, or SPG_EINVAL, for NULL. */
 SPG_API spg_waitable *spg_subscriber_waitable(spg_subscriber *subscriber);
 SPG_API SPG_MUST_USE int spg_subscriber_fd(spg_subscriber *subscriber);
 

@@ -302,7 +302,7 @@ int spg_cell_wait(spg_cell *cell, uint64_t version, int64_t timeout) {
 }
 
 spg_waitable *spg_cell_waitable(spg_cell *cell) {
-    return &cell->waitable;
+    return cell ? &cell->waitable : NULL;
 }
 
 int spg_cell_fd(spg_cell *cell) {

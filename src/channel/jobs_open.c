@@ -129,7 +129,8 @@ static void prepare(void *address, const struct spg__channel_head *head, const v
     spg__store_relaxed_64(&shared->tail, shape->capacity); /* relaxed: nobody can see it yet */
     spg__store_relaxed_64(&shared->head, shape->capacity); /* relaxed: likewise */
     if (shape->schema)
-        memcpy((char *)address + shape->schema_at, making->options->schema, shape->schema);
+        memcpy((char *)address + shape->schema_at, making->options->schema,
+               (size_t)shape->schema);
     spg__arena_prepare(at(address, shape->map_at), &shape->arena);
 }
 

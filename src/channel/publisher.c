@@ -409,7 +409,7 @@ static void write_chunk(const struct spg__topic *topic, struct spg__slot_shared 
     spg__store_release_64(&slot->body[1], chunk); /* pairs: topic.body */
 }
 
-/* `meta` lacks the publisher and the mark of the time. */
+/* `meta` lacks the publisher and the mark of the time. Then tell_all. */
 static inline void commit(spg_publisher *publisher, struct spg__slot_shared *slot,
                           uint64_t sequence, uint64_t meta) {
     const struct spg__topic *topic = &publisher->topic;
@@ -426,10 +426,15 @@ static inline void commit(spg_publisher *publisher, struct spg__slot_shared *slo
     /* After the commit, so that the stores to the slot's line are in one piece. */
     if (topic->shape.publishers == 1)
         spg__store_release_64(&topic->shared->next, sequence + 1); /* pairs: topic.next */
-    /* For room, too: one who came round the ring may wait for this claim. */
-    spg__alarm_sound_both(&topic->news, &topic->room);
+    publisher->published++;
+}
+
+/* After one commit or several, and before anything that waits. For room, too: one who came round
+ * the ring may wait for these claims. */
+static inline void tell_all(spg_publisher *publisher) {
+    spg__alarm_sound_both(&publisher->topic.news, &publisher->topic.room);
     /* relaxed: for people */
-    spg__store_relaxed_64(&publisher->row->published, ++publisher->published);
+    spg__store_relaxed_64(&publisher->row->published, publisher->published);
 }
 
 static inline int publish_small(spg_publisher *publisher, const char *data, size_t size,
@@ -440,6 +445,7 @@ static inline int publish_small(spg_publisher *publisher, const char *data, size
     struct spg__slot_shared *slot = spg__topic_slot(&publisher->topic, sequence);
     write_small(slot, data, size);
     commit(publisher, slot, sequence, (uint64_t)size << 2);
+    tell_all(publisher);
     return 0;
 }
 
@@ -451,6 +457,7 @@ static int publish_chunk(spg_publisher *publisher, uint32_t chunk, size_t size, 
     struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
     write_chunk(topic, slot, sequence, chunk, size);
     commit(publisher, slot, sequence, SPG__SLOT_HAS_CHUNK);
+    tell_all(publisher);
     spg__arena_settle(&topic->arena, chunk);
     return 0;
 }
@@ -496,4 +503,39 @@ int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, 
     if (!data && size) return SPG_EINVAL;
     if (size > publisher->topic.shape.inline_max) return send_large(publisher, data, size, timeout);
     return publish_small(publisher, data, size, timeout);
+}
+
+/* ---- several --------------------------------------------------------------------------------- */
+
+/* As many as there is room for at once, which is told once for all. */
+static uint32_t send_small_ones(spg_publisher *publisher, const spg_bytes *messages,
+                                uint32_t count) {
+    uint32_t sent = 0;
+    for (; sent < count; sent++) {
+        const spg_bytes *message = &messages[sent];
+        uint64_t sequence;
+        if (message->size > publisher->topic.shape.inline_max) break;
+        if (!message->data && message->size) break;
+        if (!claim_at_once(publisher, &sequence) && try_claim(publisher, &sequence) < 0) break;
+        struct spg__slot_shared *slot = spg__topic_slot(&publisher->topic, sequence);
+        write_small(slot, message->data, message->size);
+        commit(publisher, slot, sequence, (uint64_t)message->size << 2);
+    }
+    if (sent > 0) tell_all(publisher);
+    return sent;
+}
+
+int spg_publisher_send_batch(spg_publisher *publisher, const spg_bytes *messages, uint32_t count,
+                             int64_t timeout) {
+    if (!messages || count == 0 || count > INT32_MAX) return SPG_EINVAL;
+    int result = check(publisher, timeout);
+    uint32_t sent = result < 0 ? 0 : send_small_ones(publisher, messages, count);
+    while (result == 0 && sent < count) {
+        int64_t patience = sent == 0 ? timeout : SPG_NOWAIT;
+        result = spg_publisher_send(publisher, messages[sent].data, messages[sent].size, patience);
+        if (result < 0) break;
+        sent++;
+        sent += send_small_ones(publisher, messages + sent, count - sent);
+    }
+    return sent > 0 ? (int)sent : result;
 }

@@ -181,11 +181,11 @@ void spg__stream_prepare_waiting(spg_stream *stream) {
 }
 
 spg_waitable *spg_stream_waitable(spg_stream *stream) {
-    return &stream->waitable;
+    return stream ? &stream->waitable : NULL;
 }
 
 int spg_stream_fd(spg_stream *stream) {
-    return spg_waitable_fd(&stream->waitable);
+    return stream ? spg_waitable_fd(&stream->waitable) : SPG_EINVAL;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ static int map(spg_stream *stream, spg__file file, const struct spg__channel_hea
     void *address;
     int result = spg__stream_check_geometry(head, stream->file_name);
     if (result < 0) return result;
-    result = spg__memory_map(&address, file, page, SPG__MEMORY_READ_WRITE, 0);
+    result = spg__memory_map(&address, file, (size_t)page, SPG__MEMORY_READ_WRITE, 0);
     if (result < 0) return spg__fail_system(result, "cannot map %.300s", stream->file_name);
     stream->shared = address;
     result = spg__memory_map_ring(&address, file, page, (size_t)capacity);

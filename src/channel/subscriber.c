@@ -198,8 +198,9 @@ static inline void copy_body(const spg_subscriber *subscriber, char *copy,
         spg__bulk_from_shared(copy, slot->body, SPG__LINE - SPG__SLOT_HEAD);
         return;
     }
-    if (size > SPG__FEW_BYTES) spg__bulk_from_shared(copy, slot->body, (size + 7) / 8 * 8);
-    else spg__acquire_from_shared(copy, slot->body, (size + 7) / 8 * 8); /* pairs: topic.body */
+    size_t words = (size_t)(size + 7) / 8 * 8;
+    if (size > SPG__FEW_BYTES) spg__bulk_from_shared(copy, slot->body, words);
+    else spg__acquire_from_shared(copy, slot->body, words); /* pairs: topic.body */
 }
 
 static inline int read_small(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
@@ -289,10 +290,15 @@ static inline void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_m
     message->lost = subscriber->lost;
     message->ticket = index;
     subscriber->lost = 0;
+    subscriber->received++;
     step(subscriber);
+}
+
+/* After one message taken or several. */
+static inline void tell_progress(spg_subscriber *subscriber) {
     if (!subscriber->row) return;
     /* relaxed: for people */
-    spg__store_relaxed_64(&subscriber->row->received, ++subscriber->received);
+    spg__store_relaxed_64(&subscriber->row->received, subscriber->received);
     if (subscriber->protected_out == 0) set_cursor(subscriber, subscriber->position);
     else move_cursor(subscriber);
 }
@@ -341,8 +347,8 @@ static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message
 
 /* The usual case, in a few instructions: our slot of one line has our sequence, committed by
  * whomever, a small message without a time. False: not so; try_receive tells. */
-static inline bool receive_at_once(spg_subscriber *subscriber, uint32_t index,
-                                   spg_message *message) {
+static inline bool take_at_once(spg_subscriber *subscriber, uint32_t index,
+                                spg_message *message) {
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
     uint64_t committed = spg__slot_state(subscriber->position, SPG__SLOT_COMMITTED, 0);
@@ -356,12 +362,18 @@ static inline bool receive_at_once(spg_subscriber *subscriber, uint32_t index,
     return true;
 }
 
-static int try_receive(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+static int try_take(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     int result;
     do {
         result = look(subscriber, index, message);
     } while (result == AGAIN);
     if (result == 0) take_ticket(subscriber, index, message);
+    return result;
+}
+
+static int try_receive(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+    int result = try_take(subscriber, index, message);
+    if (result == 0) tell_progress(subscriber);
     return result;
 }
 
@@ -409,12 +421,30 @@ int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
-    if (receive_at_once(subscriber, index, message)) return 0;
+    if (take_at_once(subscriber, index, message)) {
+        tell_progress(subscriber);
+        return 0;
+    }
     if (timeout == 0 && has_nothing(subscriber)) {
         spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
         return SPG_EAGAIN;
     }
     return receive_slowly(subscriber, index, message, timeout);
+}
+
+/* The first one is waited for; of the others what is there at once. */
+int spg_subscriber_receive_batch(spg_subscriber *subscriber, spg_message *messages, uint32_t count,
+                                 int64_t timeout) {
+    uint32_t index, taken = 1;
+    if (!messages || count == 0 || count > INT32_MAX) return SPG_EINVAL;
+    int result = spg_subscriber_receive(subscriber, &messages[0], timeout);
+    if (result < 0) return result;
+    for (; taken < count && free_ticket(subscriber, &index) == 0; taken++) {
+        if (take_at_once(subscriber, index, &messages[taken])) continue;
+        if (try_take(subscriber, index, &messages[taken]) < 0) break;
+    }
+    if (taken > 1) tell_progress(subscriber);
+    return (int)taken;
 }
 
 /* What is released out of order is free for publishers at once: older messages that the cursor
@@ -450,4 +480,13 @@ int spg_subscriber_release(spg_subscriber *subscriber, const spg_message *messag
     subscriber->next_ticket = index;
     if (subscriber->tickets[index].is_chunk) let_chunk_go(subscriber, index, sequence);
     return 0;
+}
+
+int spg_subscriber_release_batch(spg_subscriber *subscriber, const spg_message *messages,
+                                 uint32_t count) {
+    int result = messages || count == 0 ? 0 : SPG_EINVAL;
+    for (uint32_t i = 0; result == 0 && i < count; i++) {
+        result = spg_subscriber_release(subscriber, &messages[i]);
+    }
+    return result;
 }

@@ -216,10 +216,11 @@ int spg_subscriber_open(spg_subscriber **out, spg_node *node, const char *name,
 }
 
 spg_waitable *spg_subscriber_waitable(spg_subscriber *subscriber) {
-    return &subscriber->waitable;
+    return subscriber ? &subscriber->waitable : NULL;
 }
 
 int spg_subscriber_fd(spg_subscriber *subscriber) {
+    if (!subscriber) return SPG_EINVAL;
     if (!spg__channel_is_own(&subscriber->topic.channel)) return SPG_EFORKED;
     return spg_waitable_fd(&subscriber->waitable);
 }

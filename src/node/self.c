@@ -38,7 +38,17 @@ static void drop_nodes_of_parent(void) {
     default_node = NULL;
 }
 
+/* Nothing is left to do where the kernel has wiped the page; an emulator may take the advice and do
+ * nothing. */
+static void wipe_page(void) {
+    if (!page_is_made) return;
+    spg__store_relaxed_64(&spg__self()->domain, 0);      /* relaxed: the child has one thread */
+    spg__store_relaxed_64(&spg__self()->number, 0);      /* relaxed: likewise */
+    spg__store_relaxed_64(&spg__self()->incarnation, 0); /* relaxed: likewise */
+}
+
 static void after_fork_in_child(void) {
+    wipe_page();
     drop_nodes_of_parent();
     spg__process_unlock();
 }

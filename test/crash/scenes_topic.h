@@ -151,6 +151,26 @@ static int publish_a_lap_of_chunks(void) {
     return publish_topic_of(SCENE_CHUNK, SCENE_SLOTS + 2);
 }
 
+/* Any of the first ones may be there, each whole. */
+static int publish_a_batch(void) {
+    enum { BATCH = 3 };
+    static char bytes[BATCH][SCENE_CHUNK];
+    spg_bytes batch[BATCH];
+    spg_publisher *publisher;
+    int result = open_scene_topic(&publisher);
+    if (result < 0) return result;
+    begin_writing(false);
+    for (uint64_t n = 0; n < BATCH; n++) {
+        size_t size = n == 1 ? SCENE_CHUNK : 24;
+        message_fill(bytes[n], size, memory->value[0], n);
+        batch[n] = (spg_bytes){bytes[n], size};
+    }
+    memory->first = BATCH - 1;
+    result = spg_publisher_send_batch(publisher, batch, BATCH, SECONDS(5));
+    spg_publisher_close(publisher);
+    return result == BATCH || result < 0 ? result : SPG_EAGAIN;
+}
+
 static int loan_and_discard(void) {
     spg_publisher *publisher;
     void *one, *two;
@@ -241,6 +261,7 @@ static int unlink_topic(void) {
         {"publish a chunk", leave_a_topic, publish_a_chunk, survive_topic},                        \
         {"publish after many dead", leave_a_full_topic, publish_a_chunk, survive_topic},           \
         {"publish a lap of chunks", prepare_domain, publish_a_lap_of_chunks, survive_topic},       \
+        {"publish a batch", leave_a_topic, publish_a_batch, survive_topic},                        \
         {"loan and discard", prepare_domain, loan_and_discard, survive_topic},                     \
         {"publish without memory", leave_a_topic, publish_without_memory, survive_topic},          \
         {"publish again what was read", prepare_domain, publish_again_what_was_read,               \

@@ -152,6 +152,15 @@ __attribute__((unused)) static void nap_ms(int milliseconds) {
     while (nanosleep(&nap, &nap) < 0 && errno == EINTR) {}
 }
 
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+/* The bytes that the value has as an integer of this length; they may also be written to. */
+__attribute__((unused)) static void *low_bytes(const uint64_t *value, size_t length) {
+    static const uint16_t probe = 1;
+    size_t before = *(const uint8_t *)&probe ? 0 : sizeof *value - length;
+    return (char *)(uintptr_t)value + before;
+}
+
 /* ---- names that no other copy of the program uses -------------------------------------------- */
 
 /* Of the test that runs here; its roles inherit it. */

@@ -106,7 +106,8 @@ static void check_damage(void *argument) {
     uint64_t before = 0;
     int nodes = open(in_domain("nodes"), O_RDWR | O_CLOEXEC);
     CHECK_INT(damage->length, pread(nodes, &before, damage->length, damage->offset));
-    CHECK_INT(damage->length, pwrite(nodes, &damage->value, damage->length, damage->offset));
+    const void *value = low_bytes(&damage->value, damage->length);
+    CHECK_INT(damage->length, pwrite(nodes, value, damage->length, damage->offset));
     int result = damage->expected;
     if (result == 0) {
         join_domain(NULL);

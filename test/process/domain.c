@@ -285,12 +285,15 @@ TEST(each_damaged_place_is_found) {
 }
 
 TEST(a_damaged_header_is_found) {
+    static const uint16_t minor[4] = {0, 0, 0, UINT16_MAX};
+    uint64_t minor_version;
+    memcpy(&minor_version, minor, sizeof minor_version);
     own_id();
     uint64_t *table = map_table();
     for (size_t word = 0; word < 5; word++) {
         uint64_t right = table[word];
         for (int bit = 0; bit < 64; bit++) {
-            if (word == 1 && bit >= 48) continue; /* the minor version: any will do */
+            if (word == 1 && minor_version >> bit & 1) continue; /* any will do */
             table[word] = right ^ 1ull << bit;
             int result = spg_check(NULL, NULL, NULL, NULL);
             if (result == 0) FAIL("bit %d of word %zu is not missed", bit, word);

@@ -252,7 +252,9 @@ TEST(a_slow_setter_does_not_spoil_the_next_epoch) {
 TEST(the_last_epoch_is_followed_by_the_first) {
     struct both both = make();
     struct shared *here = both.here;
-    uint32_t last[2] = {(uint32_t)here->event.words[0], UINT32_MAX - 3}; /* epoch 2^30 - 1, unset */
+    uint32_t last[2];
+    memcpy(last, &here->event, sizeof last);
+    last[1] = UINT32_MAX - 3; /* epoch 2^30 - 1, unset */
     memcpy(&here->event, last, sizeof last);
     CHECK_RESULT(SPG_EAGAIN, spg_event_wait(&here->event, SPG_NOWAIT));
     CHECK_OK(spg_event_set(&here->event));

@@ -15,7 +15,7 @@ static void check_damage(const char *name, unsigned char *header, const struct d
     spg_segment *untouched = (spg_segment *)(void *)&before, *segment = untouched;
     spg_segment_options options = managed(), reader = reading();
     memcpy(&before, header + damage->offset, damage->length);
-    memcpy(header + damage->offset, &damage->value, damage->length);
+    memcpy(header + damage->offset, low_bytes(&damage->value, damage->length), damage->length);
     int descriptors = count_descriptors();
     for (int i = 0; i < 2; i++) {
         int expected = i && damage->expected == SPG_EDOMAIN ? 0 : damage->expected;

@@ -13,7 +13,7 @@ static unsigned long free_room(void) {
 }
 
 TEST(more_than_the_file_system_has_is_refused_with_a_word_about_room) {
-    static const size_t sizes[] = {MIB + 1, 2 * MIB, 9 * MIB, (size_t)1 << 40, SIZE_MAX / 2 - 8192};
+    static const size_t sizes[] = {MIB + 1, 2 * MIB, 9 * MIB, SIZE_MAX >> 3, SIZE_MAX / 2 - 8192};
     live_on("size=1m,mode=1777");
     spg_segment_options options = managed();
     check_works(unique_name("posix:", "x"), 1, &options);

@@ -462,6 +462,9 @@ ROLE(traced_joiner) {
 }
 
 static bool is_lock_try(const struct trace_call *call) {
+#ifdef SYS_fcntl64
+    if (call->number == SYS_fcntl64) return call->arguments[1] == 37;
+#endif
     return call->number == SYS_fcntl && call->arguments[1] == 37; /* F_OFD_SETLK */
 }
 

@@ -28,8 +28,7 @@ static void put(int64_t key, spg_php_value value) {
 }
 
 TEST(variables_lie_as_php_lays_them) {
-    static const unsigned char first[] = {1, 0, 0,  0, 0, 0, 0, 0, 4, 0, 0,   0,   0,   0,
-                                          0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 'i', ':', '7', ';'};
+    static const int64_t first[] = {1, 4, 40}; /* key, length, distance to the next */
     int64_t ends[4];
     CHECK_OK(spg_php_format(memory, SIZE));
     put(1, number(7));
@@ -40,6 +39,7 @@ TEST(variables_lie_as_php_lays_them) {
     CHECK_INT(SIZE - 80, ends[2]);
     CHECK_INT(SIZE, ends[3]);
     CHECK_INT(0, memcmp(memory + 40, first, sizeof first));
+    CHECK_INT(0, memcmp(memory + 40 + sizeof first, "i:7;", 4));
 }
 
 TEST(what_does_not_fit_leaves_what_was_there) {

@@ -103,6 +103,6 @@ TEST(the_key_file_comes_and_goes_with_the_segment) {
     CHECK_OK(spg_segment_unlink(name));
     CHECK_RESULT(SPG_ENOENT, spg_segment_open(&second, name, &options));
     CHECK(rmdir(directory) == 0 && mkdir(directory, 0700) == 0);
-    CHECK(spg_segment_create(&segment, name, SIZE_MAX / 4, &options) < 0);
+    CHECK(spg_segment_create(&segment, name, SIZE_MAX / 4 * 3, &options) < 0);
     CHECK(rmdir(directory) == 0);
 }

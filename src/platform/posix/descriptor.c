@@ -49,6 +49,14 @@ static int take_descriptors(struct cmsghdr *header, int *files, int have) {
     return have;
 }
 
+/* musl's CMSG_NXTHDR mixes signs where its headers are not the system's to the compiler. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+static struct cmsghdr *next_header(struct msghdr *message, struct cmsghdr *header) {
+    return CMSG_NXTHDR(message, header);
+}
+#pragma GCC diagnostic pop
+
 int spg__file_receive(int socket, spg__file *file, void *bytes, size_t size) {
     union control control;
     struct iovec vector = {bytes, size};
@@ -65,7 +73,7 @@ int spg__file_receive(int socket, spg__file *file, void *bytes, size_t size) {
     int files[DESCRIPTORS_AT_MOST];
     int have = 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
-         header = CMSG_NXTHDR(&message, header)) {
+         header = next_header(&message, header)) {
         have = take_descriptors(header, files, have);
     }
     if (have == 1 && received > 0 && !(message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
