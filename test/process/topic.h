@@ -225,6 +225,19 @@ NEED bool image_claims(const struct image *image, uint32_t row, uint64_t *sequen
                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+/* As who publishes and is stopped in the middle: a claim stays open until this process is killed,
+ * or dies of itself when it is over. */
+NEED void stop_in_the_middle(const _Atomic bool *is_over) {
+    struct image image;
+    uint64_t sequence;
+    image_open(&image);
+    bool claimed = image_claims(&image, image_own_row(&image), &sequence);
+    image_close(&image);
+    if (!claimed) return;
+    for (int i = 0; i < 20 && !*is_over; i++) nap_ms(1);
+    raise(SIGKILL);
+}
+
 /* The publisher finds that it may claim one more: nobody who must not lose is so far behind. */
 NEED void image_allow(const struct image *image, uint32_t row) {
     uint64_t next = image_word(image->bytes + 256);

@@ -4,6 +4,7 @@
  * none that was committed is missing; survivors that may lose check that what they received and
  * what they are told they lost add up. SAMEPAGE_LONG=1 makes the storm a minute long. */
 #include "process/topic.h"
+#include "process/victims.h"
 
 enum {
     WRITERS_MAX = 1 << 16, /* incarnations of publishers */
@@ -40,18 +41,6 @@ static size_t storm_size(uint64_t *random) {
 
 /* ---- those who are killed -------------------------------------------------------------------- */
 
-/* A claim that stays open until we are killed, or the storm is over: then we die of ourselves. */
-static void stop_in_the_middle(void) {
-    struct image image;
-    uint64_t sequence;
-    image_open(&image);
-    bool claimed = image_claims(&image, image_own_row(&image), &sequence);
-    image_close(&image);
-    if (!claimed) return;
-    for (int i = 0; i < 20 && !storm->is_over; i++) nap_ms(1);
-    raise(SIGKILL);
-}
-
 static void be_publisher(void *argument) {
     spg_topic_options options = storm_options();
     uint32_t writer = (uint32_t)(uintptr_t)argument;
@@ -62,7 +51,7 @@ static void be_publisher(void *argument) {
     for (uint32_t n = 0; !storm->is_over; n++) {
         void *data;
         size_t size = storm_size(&random);
-        if (is_mortal && next_random(&random) % 256 == 0) stop_in_the_middle();
+        if (is_mortal && next_random(&random) % 256 == 0) stop_in_the_middle(&storm->is_over);
         int result = spg_publisher_loan(publisher, size, &data, MILLISECONDS(100));
         if (result == SPG_ETIMEDOUT) {
             n--;
@@ -196,34 +185,6 @@ static void look_at_what_is_left(void *argument) {
 }
 
 /* ---- the storm ------------------------------------------------------------------------------- */
-
-static pid_t start(void (*function)(void *), uintptr_t argument) {
-    fflush(NULL);
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (pid > 0) return pid;
-    function((void *)argument);
-    fflush(NULL);
-    _exit(0);
-}
-
-static void ends_well(pid_t pid) {
-    int status;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    if (status != 0) FAIL("a process of the storm ended with status %#x", status);
-}
-
-static void ends_or_dies(pid_t pid) {
-    int status;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    bool well = WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : status == 0;
-    if (!well) FAIL("a victim of the storm ended with status %#x", status);
-}
-
-static void dies(pid_t pid) {
-    kill(pid, SIGKILL);
-    ends_or_dies(pid);
-}
 
 static void await_ready(uint32_t count) {
     while (storm->ready < count) nap_ms(2);
