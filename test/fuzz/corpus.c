@@ -32,10 +32,10 @@ static size_t length_of(const struct image *image) {
 }
 
 static void seed_file(enum file_kind kind) {
-    unsigned char bytes[4 + SEED_MAX] = {(unsigned char)kind, 0x78};
+    unsigned char bytes[4 + SEED_MAX] = {(unsigned char)kind, 0x08};
     char name[64];
     size_t length = length_of(&images[kind]);
-    bytes[2] = (unsigned char)(images[kind].size / 512);
+    bytes[2] = (unsigned char)((images[kind].size + 511) / 512);
     if (kind == FILE_NODES) bytes[2] = 1;
     memcpy(bytes + 4, images[kind].bytes, length);
     seed("file", kind_words[kind], bytes, 4 + length);
@@ -63,7 +63,7 @@ static void seed_file(enum file_kind kind) {
 }
 
 static void seed_change(enum file_kind kind) {
-    unsigned char bytes[2 + 4 * 6] = {(unsigned char)kind, 0x78};
+    unsigned char bytes[2 + 4 * 6] = {(unsigned char)kind, 0x08};
     for (unsigned i = 0; i < 6; i++) {
         unsigned char *change = bytes + 2 + (size_t)i * 4;
         change[0] = (unsigned char)(20 + 30 * i);
@@ -110,7 +110,21 @@ static const char *const words[] = {"\0video/left",
                                     "\5"
                                     "forever",
                                     "\5"
-                                    "64K"};
+                                    "64K",
+                                    "\6posix:/ready",
+                                    "\6sysv:0x5eed",
+                                    "\6php:24301",
+                                    "\6php:/tmp#R",
+                                    "\6qt:key",
+                                    "\6qt:posix:/key",
+                                    "\6qt:systemv:/tmp",
+                                    "\1sysv:private",
+                                    "\1sysv:/tmp#7",
+                                    "\1qt:key",
+                                    "\1php:24301",
+                                    "\1file:/tmp/x",
+                                    "\205video/left",
+                                    "\206posix:/frames"};
 
 int main(int count, char **arguments) {
     if (count != 2) finding("usage: corpus FOLDER");

@@ -1,7 +1,6 @@
 /* guard.c: see guard.h. The linker sends the library's calls here (--wrap). */
 #include "guard.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,7 +14,7 @@ static struct mapping {
     size_t size; /* in whole pages */
     enum guard_access access;
 } mappings[MAPPINGS_MAX];
-static unsigned long spared;
+static uint64_t spared;
 static bool watching;
 
 void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
@@ -30,7 +29,7 @@ static size_t whole(size_t size) {
     return (size + PAGE - 1) / PAGE * PAGE;
 }
 
-void guard_spare(unsigned long inode) {
+void guard_spare(uint64_t inode) {
     spared = inode;
 }
 

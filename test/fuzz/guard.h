@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* From now on mappings of files that are shared are known. */
 void guard_watch(void);
@@ -15,6 +16,6 @@ enum guard_access { GUARD_NOT_SHARED, GUARD_READABLE, GUARD_WRITABLE };
 enum guard_access guard_access(const volatile void *address, size_t *offset);
 
 /* From now on the file with this inode does not count. */
-void guard_spare(unsigned long inode);
+void guard_spare(uint64_t inode);
 
 #endif

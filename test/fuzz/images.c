@@ -85,6 +85,61 @@ static void make_segment(void) {
     must(spg_segment_create(&segment, world_name(FILE_SEGMENT), SEGMENT_BYTES, &options));
 }
 
+static int prepare_sync(void *context, void *memory, size_t size) {
+    struct sync_things *things = memory;
+    (void)context, (void)size;
+    must(spg_mutex_init(&things->mutex));
+    must(spg_condition_init(&things->condition));
+    must(spg_event_init(&things->event));
+    must(spg_seqlock_init(&things->seqlock));
+    must(spg_semaphore_init(&things->plain, 1));
+    must(spg_semaphore_init_owned(&things->owned, 2));
+    must(spg_rwlock_init(&things->rwlock));
+    must(spg_barrier_init(&things->barrier, 2));
+    return 0;
+}
+
+static void *make_bare(enum file_kind kind, size_t size, spg_segment_preparer *prepare) {
+    spg_segment *segment;
+    spg_segment_options options = SPG_SEGMENT_OPTIONS;
+    options.prepare = prepare;
+    must(spg_segment_create(&segment, world_name(kind), size, &options));
+    return spg_segment_address(segment);
+}
+
+/* The dead hold all that can be held. */
+static void make_sync(void) {
+    struct sync_things *things = make_bare(FILE_SYNC, sizeof *things, prepare_sync);
+    must(spg_mutex_lock(&things->mutex, SPG_NOWAIT));
+    must(spg_rwlock_lock_read(&things->rwlock, SPG_NOWAIT));
+    must(spg_semaphore_wait(&things->owned, SPG_NOWAIT));
+    must(spg_seqlock_write(&things->seqlock, things->value, bytes, sizeof things->value,
+                           SPG_NOWAIT));
+    if (spg_barrier_wait(&things->barrier, 1000) != SPG_ETIMEDOUT) abort();
+}
+
+static void make_php(void) {
+    void *memory = make_bare(FILE_PHP, PHP_BYTES, NULL);
+    spg_php_value value = SPG_PHP_VALUE;
+    must(spg_php_format(memory, PHP_BYTES));
+    for (int64_t key = 0; key < 5; key++) {
+        value.type = (uint32_t)key;
+        value.integer = key * 11;
+        value.real = 0.5;
+        value.bytes = bytes;
+        value.size = 20;
+        must(spg_php_put(memory, PHP_BYTES, key, &value));
+    }
+}
+
+static void make_passed(void) {
+    spg_segment *segment;
+    spg_segment_options options = SPG_SEGMENT_OPTIONS;
+    options.profile = SPG_MANAGED;
+    options.type = "fuzzed";
+    must(spg_segment_create(&segment, world_name(FILE_PASSED), SEGMENT_BYTES, &options));
+}
+
 _Noreturn void images_make(void) {
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (char)i;
     make_stream();
@@ -93,6 +148,9 @@ _Noreturn void images_make(void) {
     make_queue();
     make_service();
     make_segment();
+    make_sync();
+    make_php();
+    make_passed();
     raise(SIGKILL);
     abort();
 }

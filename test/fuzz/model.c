@@ -1,6 +1,8 @@
 /* model.c: fuzz target. See model.h. */
 #include "model.h"
 
+#include "place.h"
+
 int LLVMFuzzerInitialize(int *count, char ***words);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +30,8 @@ bool content_is(const void *bytes, size_t size, uint64_t number) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2) return -1;
     struct program program = {data + 1, size - 1};
+    if (data[0] & 0x80) place_have_no_unnamed_files();
     models[data[0] % MODELS](&program);
+    world_reset();
     return 0;
 }

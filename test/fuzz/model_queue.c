@@ -172,7 +172,7 @@ static void settle(unsigned who, unsigned which, bool done) {
     if (done) MUST_BE(0, spg_queue_done(queue.handles[who], job));
     else MUST_BE(0, spg_queue_return(queue.handles[who], job));
     MUST_BE(SPG_EINVAL, spg_queue_done(queue.handles[who], job));
-    queue.jobs[index].state = done ? OVER : WAITING;
+    queue.jobs[index].state = done || queue.at_most_once ? OVER : WAITING;
 }
 
 /* One handle stays, so that the queue does. */

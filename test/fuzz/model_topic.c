@@ -90,24 +90,25 @@ static size_t size_of(unsigned byte) {
     return sizes[byte % (sizeof sizes / sizeof *sizes)];
 }
 
+static int find_loan(unsigned who, bool taken) {
+    for (int i = 0; i < LOANS; i++) {
+        if ((topic.loans[who][i] != NULL) == taken) return i;
+    }
+    return -1;
+}
+
 static void send(unsigned who, unsigned byte) {
     char bytes[BUDGET + 1];
     size_t size = size_of(byte);
     if (!topic.publishers[who] || topic.count + 1 >= MESSAGES_MAX) return;
     content_fill(bytes, size, topic.count + 1);
     int result = spg_publisher_send(topic.publishers[who], bytes, size, SPG_NOWAIT);
-    if (size > BUDGET) MUST_BE(SPG_ETOOBIG, result);
+    if (size > INLINE && find_loan(who, false) < 0) MUST_BE(SPG_EFULL, result);
+    else if (size > BUDGET) MUST_BE(SPG_ETOOBIG, result);
     else if (result == 0) published(size);
     else if (size <= INLINE)
         MUST(result == SPG_EAGAIN && ring_may_be_full(), "no room: %d", result);
     else MUST(result == SPG_EAGAIN || result == SPG_EFULL, "a large message: %d", result);
-}
-
-static int find_loan(unsigned who, bool taken) {
-    for (int i = 0; i < LOANS; i++) {
-        if ((topic.loans[who][i] != NULL) == taken) return i;
-    }
-    return -1;
 }
 
 static void loan(unsigned who, unsigned byte) {

@@ -5,7 +5,8 @@
  * nothing may crash, take longer than two seconds, or give a result that the contract does not
  * name.
  *
- * Usage: sweep [--jobs N] [KIND] */
+ * Usage: sweep [--jobs N] [--all] [KIND]
+ *   --all   all 256 values of each byte */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 #include "use.h"
 
-enum { VALUES = 6, SLOW_TRIES = 3, STUCK_S = 30, HEAD_BYTES = 256 };
+enum { VALUES = 6, VALUES_MAX = 256, SLOW_TRIES = 3, STUCK_S = 30, HEAD_BYTES = 256 };
 static const double SLOW_S = 2.0;
 
 enum moment { BEFORE_OPENING, WHILE_OPEN, MOMENTS };
@@ -34,6 +35,9 @@ static const struct range ranges[FILE_KINDS][2] = {
     [FILE_SERVICE] = {{0, 2944}},
     [FILE_SEGMENT] = {{0, 4096}},
     [FILE_NODES] = {{0, 128}, {4096, 4096 + 3 * 64}},
+    [FILE_SYNC] = {{0, sizeof(struct sync_things)}},
+    [FILE_PHP] = {{0, PHP_BYTES}},
+    [FILE_PASSED] = {{0, 4096}},
 };
 
 /* What a job is at, for who finds it dead or slow. Shared. */
@@ -52,10 +56,9 @@ struct job {
 };
 
 static void put_file(const struct place *place) {
-    const struct image *image = &images[place->kind];
     bool fresh = place->kind == FILE_STREAM && place->moment == WHILE_OPEN;
     if (fresh) world_clear(place->kind);
-    else world_put(place->kind, image->bytes, image->size, image->size);
+    else world_put_image(place->kind);
 }
 
 static void damage(struct place *place, unsigned value) {
@@ -76,6 +79,8 @@ static void found_by_who_opens_it(struct place *place, const unsigned *values, u
         use_all(&user);
         if (i == 0 || place->offset < HEAD_BYTES) use_look_around(place->kind);
         use_close(&user);
+        world_clear(place->kind);
+        world_reset();
     }
 }
 
@@ -92,6 +97,8 @@ static void under_the_hands(struct place *place, const unsigned *values, unsigne
     }
     use_look_at(place->kind);
     use_close(&user);
+    world_clear(place->kind);
+    world_reset();
 }
 
 /* Slow once may be the machine's doing. */
@@ -100,7 +107,6 @@ static void sweep_byte(struct place *place, const unsigned *values, unsigned cou
         place->began = seconds_now();
         if (place->moment == WHILE_OPEN) under_the_hands(place, values, count);
         else found_by_who_opens_it(place, values, count);
-        world_clear(place->kind);
         if (seconds_now() - place->began < SLOW_S) return;
     }
     finding("byte %zu of a %s takes more than %.0f seconds", place->offset, kind_words[place->kind],
@@ -119,11 +125,23 @@ static unsigned choose_values(unsigned was, unsigned any, unsigned *values) {
     return count;
 }
 
+static bool all_values;
+
+static unsigned choose_all(unsigned was, unsigned *values) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < VALUES_MAX; i++) {
+        if (i != was) values[count++] = i;
+    }
+    return count;
+}
+
 static void sweep_range(struct place *place, const struct range *range, uint64_t *random) {
-    unsigned values[VALUES];
+    unsigned values[VALUES_MAX];
     for (place->offset = range->begin; place->offset < range->end; place->offset++) {
         unsigned was = images[place->kind].bytes[place->offset];
-        unsigned count = choose_values(was, (unsigned)random_next(random) & 0xff, values);
+        unsigned count = all_values
+                             ? choose_all(was, values)
+                             : choose_values(was, (unsigned)random_next(random) & 0xff, values);
         sweep_byte(place, values, count);
     }
 }
@@ -209,6 +227,7 @@ int main(int count, char **words) {
     double began = seconds_now();
     for (int i = 1; i < count; i++) {
         if (strcmp(words[i], "--jobs") == 0 && i + 1 < count) job_count = atoi(words[++i]);
+        else if (strcmp(words[i], "--all") == 0) all_values = true;
         else only = words[i];
     }
     if (job_count < 1 || job_count > 16) job_count = 2;
@@ -220,7 +239,7 @@ int main(int count, char **words) {
     }
     while (any_job()) await_one();
     printf("%lu damaged bytes, in %.0f seconds\n", executions, seconds_now() - began);
-    printf("proof: fuzz sweep %lu\n", executions);
+    printf("proof: fuzz sweep: %lu executions\n", executions);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0 || passed == 0;
 }

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "place.h"
 
 const spg_stream_options small_stream = {sizeof(spg_stream_options), 0600, 4096};
 const spg_topic_options small_topic = {.struct_size = sizeof(spg_topic_options),
@@ -125,7 +126,7 @@ static void tell_topic(spg_subscriber *subscriber) {
     touch(spg_subscriber_schema(subscriber), 1);
     named(spg_subscriber_fd(subscriber));
     int file = named(spg_subscriber_memory_fd(subscriber));
-    if (file >= 0) close(file);
+    if (file >= 0) place_close(file);
 }
 
 void use_topic(struct user *user) {
@@ -247,17 +248,47 @@ static void open_service(struct user *user) {
 }
 
 static void (*const openers[FILE_KINDS])(struct user *) = {
-    open_stream, open_topic, open_cell, open_queue, open_service, open_segment, open_nodes};
+    open_stream,  open_topic, open_cell,     open_queue,   open_service,
+    open_segment, open_nodes, use_open_sync, use_open_php, use_open_passed};
 static void (*const users[FILE_KINDS])(struct user *) = {
-    use_stream, use_topic, use_cell, use_queue, use_service, use_segment, use_nodes};
+    use_stream,  use_topic, use_cell, use_queue, use_service,
+    use_segment, use_nodes, use_sync, use_php,   use_passed};
 
 void use_open(struct user *user, enum file_kind kind) {
     *user = (struct user){.kind = kind};
     openers[kind](user);
 }
 
+/* All that can be waited for, in one wait set. */
+static void use_together(struct user *user) {
+    spg_waitable *waitables[] = {
+        user->reader ? spg_stream_waitable(user->reader) : NULL,
+        user->subscribers[0] ? spg_subscriber_waitable(user->subscribers[0]) : NULL,
+        user->subscribers[1] ? spg_subscriber_waitable(user->subscribers[1]) : NULL,
+        user->cells[0] ? spg_cell_waitable(user->cells[0]) : NULL,
+        spg_queue_waitable(user->queues[0]),
+        spg_queue_waitable(user->queues[1]),
+        spg_server_waitable(user->server),
+        spg_client_waitable(user->client)};
+    enum { WAITABLES = sizeof waitables / sizeof *waitables };
+    spg_waitset *set;
+    void *tags[2];
+    if (named(spg_waitset_open(&set)) < 0) return;
+    for (int i = 0; i < WAITABLES; i++) {
+        if (waitables[i]) named(spg_waitset_add(set, waitables[i], &waitables[i]));
+    }
+    named(spg_waitset_wait(set, tags, 2, SPG_NOWAIT));
+    named(spg_waitset_wait(set, tags, 2, shortly(user)));
+    for (int i = 0; i < WAITABLES; i += 2) {
+        if (waitables[i]) named(spg_waitset_remove(set, waitables[i]));
+    }
+    named(spg_waitset_wait(set, tags, 1, shortly(user)));
+    named(spg_waitset_close(set));
+}
+
 void use_all(struct user *user) {
     users[user->kind](user);
+    if (!user->briefly && user->kind < FILE_SEGMENT) use_together(user);
 }
 
 void use_close(struct user *user) {

@@ -26,13 +26,25 @@ extern const spg_topic_options small_topic;
 extern const spg_cell_options small_cell;
 extern const spg_queue_options small_queue;
 extern const spg_service_options small_service;
-enum { SEGMENT_BYTES = 64 };
+enum { SEGMENT_BYTES = 64, PHP_BYTES = 512, SYNC_VALUE_WORDS = 3 };
+
+/* What the bytes of a segment of kind FILE_SYNC are. */
+struct sync_things {
+    spg_mutex mutex;
+    spg_condition condition;
+    spg_event event;
+    spg_seqlock seqlock;
+    uint64_t value[SYNC_VALUE_WORDS];
+    spg_semaphore plain, owned;
+    spg_rwlock rwlock;
+    spg_barrier barrier;
+};
 
 void use_open(struct user *user, enum file_kind kind);
 void use_all(struct user *user);
 void use_close(struct user *user);
 
-/* For each kind, in use.c and use_jobs.c. */
+/* For each kind, in use.c, use_jobs.c and use_bytes.c. */
 void use_stream(struct user *user);
 void use_topic(struct user *user);
 void use_cell(struct user *user);
@@ -40,6 +52,12 @@ void use_queue(struct user *user);
 void use_service(struct user *user);
 void use_segment(struct user *user);
 void use_nodes(struct user *user);
+void use_sync(struct user *user);
+void use_php(struct user *user);
+void use_passed(struct user *user);
+void use_open_sync(struct user *user);
+void use_open_php(struct user *user);
+void use_open_passed(struct user *user);
 
 /* Tells of one, and audits it, from outside. */
 void use_look_at(enum file_kind kind);

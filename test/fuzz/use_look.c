@@ -33,7 +33,7 @@ void use_look_at(enum file_kind kind) {
     if (kind == FILE_NODES) return;
     spg_channel_facts facts = {.struct_size = sizeof facts};
     snprintf(name, sizeof name, "%s:%s", kind_words[kind], world_name(kind));
-    if (kind == FILE_SEGMENT) snprintf(name, sizeof name, "%s", world_name(kind));
+    if (kind >= FILE_SEGMENT) snprintf(name, sizeof name, "%s", world_name(kind));
     else named(spg_channel_stat(domain, name, &facts, see_member, NULL));
     named(spg_check(domain, name, see_finding, NULL));
 }

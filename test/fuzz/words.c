@@ -1,24 +1,27 @@
 /* words.c: fuzz target. Texts and structs from outside: names, options, the command line.
  *
- *     byte 0   what the rest is, modulo 6:
+ *     byte 0   what the rest is, modulo 7 (from 128: files begin with a
+ *     name, as on systems that have no others):
  *        0  a channel's name, made, told of and unlinked by each kind
  *        1  a segment's name, taken apart; used where it can be nothing but a place of ours
  *        2  a name for stat and the audit
  *        3  the bytes of the options of every open call; pointers in them are ours
  *        4  the command line of samepage, a line a word: read; and run, for commands that only look
- *        5  a number, a size, a time */
+ *        5  a number, a size, a time
+ *        6  a name of a semaphore of the system's, made and used where nobody else has one */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/segment/name.h"
-#include "../../tool/commands.h"
-#include "../../tool/options.h"
+#include "segment/name.h"
+#include "tool/commands.h"
+#include "tool/options.h"
+#include "place.h"
 #include "use.h"
 
-enum { TEXT_MAX = 4200, WORDS_MAX = 12, WHATS = 6 };
+enum { TEXT_MAX = 4200, WORDS_MAX = 12, WHATS = 7 };
 
 int LLVMFuzzerInitialize(int *count, char ***words);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -60,6 +63,16 @@ static void try_channel_name(void) {
     if (results[2] == 0 && spg_topic_unlink(NULL, text) != SPG_ENOENT) finding("a topic was left");
 }
 
+static void open_and_unlink(const spg_segment_options *options) {
+    spg_segment *segment = NULL;
+    if (named(spg_segment_open(&segment, text, options)) == 0) {
+        touch(spg_segment_address(segment), spg_segment_size(segment));
+        named(spg_segment_resize(segment, 5000));
+    }
+    named(spg_segment_unlink(text));
+    named(spg_segment_close(segment));
+}
+
 /* Its proper form must be taken apart to the same. */
 static void try_segment_name(void) {
     struct spg__segment_name name, again;
@@ -69,9 +82,32 @@ static void try_segment_name(void) {
     if (spg__segment_name_parse(&again, name.text) < 0 || again.kind != name.kind ||
         again.number != name.number || strcmp(again.text, name.text) != 0)
         finding("%s is not %s", text, name.text);
-    if (name.kind != SPG__MEMFD && name.kind != SPG__ANONYMOUS) return;
+    if (name.kind != SPG__MEMFD && name.kind != SPG__ANONYMOUS && !place_is_private()) return;
+    options.profile = (uint8_t)(strlen(text) % 2);
     named(spg_segment_create(&segment, text, 100, &options));
     named(spg_segment_close(segment));
+    if (place_is_private()) open_and_unlink(&options);
+}
+
+static void try_semaphore_name(void) {
+    spg_system_semaphore_options options = SPG_SYSTEM_SEMAPHORE_OPTIONS;
+    spg_system_semaphore *semaphores[2] = {NULL, NULL};
+    if (!place_is_private()) return;
+    options.create = 1;
+    options.value = (uint32_t)strlen(text) % 3;
+    options.undo = (uint32_t)strlen(text) / 3 % 2;
+    for (int i = 0; i < 2; i++) {
+        if (named(spg_system_semaphore_open(&semaphores[i], text, &options)) < 0) continue;
+        named(spg_system_semaphore_wait(semaphores[i], SPG_NOWAIT));
+        named(spg_system_semaphore_wait(semaphores[i], 1000));
+        named(spg_system_semaphore_post(semaphores[i]));
+        if (named(spg_system_semaphore_value(semaphores[i])) > SPG_SYSTEM_SEMAPHORE_VALUE_MAX)
+            finding("a value beyond the largest");
+    }
+    named(spg_system_semaphore_close(semaphores[0]));
+    named(spg_system_semaphore_unlink(text));
+    if (semaphores[1]) named(spg_system_semaphore_post(semaphores[1]));
+    named(spg_system_semaphore_close(semaphores[1]));
 }
 
 static void try_look(void) {
@@ -242,13 +278,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 1 || size > TEXT_MAX) return -1;
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
+    if (data[0] & 0x80) place_have_no_unnamed_files();
     switch (data[0] % WHATS) {
     case 0: try_channel_name(); break;
     case 1: try_segment_name(); break;
     case 2: try_look(); break;
     case 3: try_options(data + 1, size - 1); break;
     case 4: try_command_line(); break;
-    default: try_number();
+    case 5: try_number(); break;
+    default: try_semaphore_name();
     }
+    world_reset();
     return 0;
 }
