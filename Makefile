@@ -5,6 +5,7 @@
 #   make check      everything a change must pass; ends with "N passed, N failed"
 #   make check-interop   with the programs of others, and in other languages
 #   make proof      the long suites: deaths, kills, interleavings, hostile bytes, models
+#   make check-ports     on other processors and another C library, under emulators
 #   make bench      measures; writes build/bench/results.json (BENCH=--quick: in some two minutes)
 #   make bench-peers    installs what Samepage is compared with
 #   make install    into PREFIX (/usr/local), under DESTDIR if that is set
@@ -16,7 +17,7 @@ PREFIX = /usr/local
 BUILD = cmake --build build --parallel $(shell nproc 2>/dev/null || echo 2)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all configure demo check check-interop proof bench bench-peers install clean
+.PHONY: all configure demo check check-interop check-ports proof bench bench-peers install clean
 
 all: configure
 	@$(BUILD)
@@ -36,6 +37,10 @@ check:
 check-interop:
 	@dev/setup interop
 	@dev/interop
+
+check-ports:
+	@dev/setup ports
+	@test/ports/check
 
 proof:
 	@dev/setup proof

@@ -111,7 +111,7 @@ static void fail_all(void (*part)(void), int stride) {
         fflush(stdout);
         all += faults;
     }
-    printf("    %ld faults\n", all);
+    printf("proof: system calls: %ld failures\n", all);
     clear_world();
 }
 

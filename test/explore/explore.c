@@ -189,12 +189,12 @@ static int explore_all(char **wanted, int wanted_count) {
         all.deaths += tally.deaths;
         if (options.is_faulty && failed) break;
     }
-    printf("\nproof: explorer schedules %llu\n", (unsigned long long)(all.searched + all.random));
-    printf("proof: explorer searched %llu\n", (unsigned long long)all.searched);
-    printf("proof: explorer random %llu\n", (unsigned long long)all.random);
-    printf("proof: explorer cut %llu\n", (unsigned long long)all.cut);
-    printf("proof: explorer deaths %llu\n", (unsigned long long)all.deaths);
-    printf("proof: explorer scenes %d\n", passed + failed);
+    printf("\nproof: explorer: %llu schedules\n", (unsigned long long)(all.searched + all.random));
+    printf("proof: explorer: %llu searched\n", (unsigned long long)all.searched);
+    printf("proof: explorer: %llu random\n", (unsigned long long)all.random);
+    printf("proof: explorer: %llu cut\n", (unsigned long long)all.cut);
+    printf("proof: explorer: %llu deaths\n", (unsigned long long)all.deaths);
+    printf("proof: explorer: %d scenes\n", passed + failed);
     printf("%d passed, %d failed\n", passed, failed);
     return failed || passed == 0;
 }
