@@ -100,7 +100,8 @@ SPG_API SPG_MUST_USE int spg_queue_publish(spg_queue *queue, void *data, size_t 
 /* Gives a loan back. Returns 0, SPG_EINVAL (no loan of this handle), SPG_EFORKED. Does not wait. */
 SPG_API int spg_queue_discard(spg_queue *queue, void *data);
 
-/* Takes the next job, in place. Waits while there is none, be there producers or not.
+/* Takes the next job, in place. Waits while there is none, be there producers or not. With
+ * SPG_NOWAIT a look in vain takes one pause of the processor.
  * Returns 0, SPG_EAGAIN, SPG_ETIMEDOUT, SPG_EFULL (as many jobs are in hand as may be),
  * SPG_EINVAL, SPG_EFORKED, SPG_ECORRUPT (a job whose bytes cannot be right is dropped). Acquires.
  * Jobs of consumers that died are given out within 100 ms, if somebody waits. */

@@ -73,6 +73,7 @@ SPG_API SPG_MUST_USE int spg_server_open(spg_server **out, spg_node *node, const
                                          const spg_service_options *options);
 
 /* Takes the next request, in place. Waits while there is none. Up to `holds` in hand at a time.
+ * With SPG_NOWAIT a look in vain takes one pause of the processor.
  * Returns 0, SPG_EAGAIN, SPG_ETIMEDOUT, SPG_EFULL (as many are in hand as may be), SPG_EINVAL,
  * SPG_EFORKED, SPG_ECORRUPT (a request whose bytes cannot be right is dropped). Acquires. If the
  * caller dies the client is told SPG_EPEERDEAD. */

@@ -59,8 +59,10 @@
 /* How long who sleeps in poll may miss the death of whoever should have rung. */
 static const int64_t PERIOD_NS = 50 * 1000 * 1000;
 
+/* A spin, and a trial of one: long enough for a partner who sleeps to wake and answer. */
 static const int64_t SPIN_NS = 20 * 1000;
-enum { SPINS_LEFT_OUT = 64, LOOKS_BY_THE_CLOCK = 16 };
+static const int64_t TRIAL_NS = 80 * 1000;
+enum { TRIALS_OFTEN = 7, TRIALS_SELDOM = 2000, LOOKS_BY_THE_CLOCK = 16 };
 
 static const char bell_prefix[] = "bell-";
 
@@ -121,6 +123,7 @@ void spg__waitable_init(struct spg_waitable *waitable, const struct spg__alarm *
         .alarm = alarm,
         .ready = ready,
         .spin_trust = SPG__SPIN_TRUST,
+        .spins_to_leave_out = TRIALS_OFTEN,
         .incarnation = spg__incarnation(),
     };
 }
@@ -171,16 +174,31 @@ static int sleep_a_slice(struct spg_waitable *waitable, struct spg__wait *wait) 
 }
 
 /* For how long. Where both sides share one processor it is never of use, and is soon left out but
- * for a short one now and then. */
+ * for a trial now and then, ever more seldom. Two partners who both sleep wake each other for ever,
+ * each finding the other too slow to spin for; a trial outlasts that, and brings both out of it. */
 static int64_t spin_time(struct spg_waitable *waitable, int64_t timeout) {
     int64_t longest = SPIN_NS * waitable->spin_trust / SPG__SPIN_TRUST;
     if (timeout == 0 || !spg__wait_can_spin()) return 0;
     if (waitable->spin_trust == 0) {
-        if (++waitable->spins_left_out < SPINS_LEFT_OUT) return 0;
+        if (++waitable->spins_left_out < waitable->spins_to_leave_out) return 0;
         waitable->spins_left_out = 0;
-        longest = SPIN_NS / SPG__SPIN_TRUST;
+        longest = TRIAL_NS;
     }
     return timeout > 0 && timeout < longest ? timeout : longest;
+}
+
+static void spin_was_of_use(struct spg_waitable *waitable) {
+    bool was_trial = waitable->spin_trust == 0;
+    if (was_trial) waitable->spin_trust = SPG__SPIN_TRUST;
+    else if (waitable->spin_trust < SPG__SPIN_TRUST) waitable->spin_trust++;
+    waitable->spins_to_leave_out = TRIALS_OFTEN;
+}
+
+static void spin_was_in_vain(struct spg_waitable *waitable) {
+    bool was_trial = waitable->spin_trust == 0;
+    waitable->spin_trust /= 2;
+    if (was_trial && waitable->spins_to_leave_out < TRIALS_SELDOM)
+        waitable->spins_to_leave_out *= 2;
 }
 
 /* What it is worth: as long as to sleep and be woken takes. */
@@ -192,11 +210,11 @@ static bool spin(struct spg_waitable *waitable, int64_t timeout) {
         for (int i = 0; i < LOOKS_BY_THE_CLOCK; i++) {
             spg__pause();
             if (!waitable->ready(waitable)) continue;
-            if (waitable->spin_trust < SPG__SPIN_TRUST) waitable->spin_trust++;
+            spin_was_of_use(waitable);
             return true;
         }
     } while (spg__clock_monotonic() < end);
-    waitable->spin_trust /= 2;
+    spin_was_in_vain(waitable);
     return false;
 }
 

@@ -60,6 +60,7 @@ struct spg_waitable {
     bool (*is_quiet)(const struct spg_waitable *waitable);
     int spin_trust;       /* how often spinning was of use lately, up to SPG__SPIN_TRUST */
     int spins_left_out;   /* since it was tried the last time */
+    int spins_to_leave_out;
     spg__word64 *asleep;  /* as in spg__wait; may be NULL */
     uint64_t incarnation; /* of the process that opened the receiver */
     uint64_t bell_id;     /* 0: no descriptor was asked for */

@@ -331,11 +331,6 @@ bool spg__jobs_give_back(struct spg__jobs *jobs, uint32_t entry, uint64_t *state
     return true;
 }
 
-int spg__jobs_check(const struct spg__jobs *jobs, int64_t timeout) {
-    if (!jobs || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
-    return spg__channel_is_own(&jobs->channel) ? 0 : SPG_EFORKED;
-}
-
 /* ---- hands ----------------------------------------------------------------------------------- */
 
 struct spg__hand *spg__jobs_hand_open(struct spg__jobs *jobs) {

@@ -66,22 +66,25 @@ struct spg__job_shared {
     spg__word64 bytes[6]; /* the payload, to the end of the slot */
 };
 
+/* On the first line what takers read of makers, which seldom changes; on the second what each
+ * writes for every job. */
 struct spg__row_shared {
-    spg__word64 owner;   /* node number << 4 | RECOVERING; 0: free */
-    spg__word64 since;   /* when it was taken; display only */
+    spg__word64 owner; /* node number << 4 | RECOVERING; 0: free */
+    spg__word64 since; /* when it was taken; display only */
+    spg__word64 uses;  /* how many owners it has had */
+    spg__word64 role;  /* enum spg__job_role */
+    spg__word64 zeros[4];
     spg__word64 filling; /* an entry plus one, written before it is claimed; may be old */
     spg__word64 asleep;  /* since when; 0: awake; display only */
     spg__word64 made;    /* jobs committed, taken, finished; display only */
     spg__word64 taken;
     spg__word64 finished;
-    spg__word64 uses;    /* how many owners it has had */
-    spg__word64 role;    /* enum spg__job_role */
     spg__word64 holding; /* since when it has had something in hand; display only */
-    spg__word64 zeros[6];
+    spg__word64 more_zeros[2];
     spg__word32 turn; /* a client sleeps here; written by sleepers and who wakes them alone */
     spg__word32 zero;
     spg__word64 bell;
-    spg__word64 more_zeros[14];
+    spg__word64 last_zeros[14];
     spg__word64 ledger[]; /* `limit` hands: entries plus one; `limit` loans: arena.h */
 };
 
@@ -104,6 +107,7 @@ struct spg__jobs_shared {
 };
 
 _Static_assert(sizeof(struct spg__job_shared) == 64, "an entry has at least a line");
+_Static_assert(offsetof(struct spg__row_shared, filling) == 64, "layout of a row");
 _Static_assert(offsetof(struct spg__row_shared, turn) == 128, "layout of a row");
 _Static_assert(sizeof(struct spg__row_shared) == 256, "layout of a row");
 _Static_assert(offsetof(struct spg__jobs_shared, head) == 384, "layout of jobs");
@@ -239,7 +243,23 @@ void spg__jobs_sound_room(const struct spg__jobs *jobs);
 void spg__jobs_sound_member(const struct spg__jobs *jobs, uint32_t member);
 
 /* Is this handle ours, and the timeout one? SPG_EINVAL, SPG_EFORKED. */
-int spg__jobs_check(const struct spg__jobs *jobs, int64_t timeout);
+static inline int spg__jobs_check(const struct spg__jobs *jobs, int64_t timeout) {
+    if (!jobs || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
+    return spg__channel_is_own(&jobs->channel) ? 0 : SPG_EFORKED;
+}
+
+/* For who looks all the time: is the next entry one that nobody has begun? Then there is nothing to
+ * take. Says no now and then all the same, so that somebody looks after the dead. */
+static inline bool spg__jobs_has_nothing(struct spg__jobs *jobs) {
+    if (jobs->next_head || jobs->waitable.bell_id || (jobs->idle & 255) == 255) return false;
+    jobs->idle++;
+    /* pairs: jobs.head */
+    uint64_t head = spg__load_acquire_64(&jobs->shared->head) & jobs->positions;
+    /* pairs: jobs.state */
+    uint64_t state = spg__load_acquire_64(&spg__jobs_entry(jobs, head)->state);
+    return spg__job_phase(state) == SPG__JOB_FREE &&
+           spg__job_lap(state) + 1 == spg__jobs_lap(jobs, head);
+}
 
 static inline struct spg__jobs *spg__jobs_of(const struct spg_waitable *waitable) {
     return (void *)((char *)waitable - offsetof(struct spg__jobs, waitable));

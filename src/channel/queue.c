@@ -214,6 +214,10 @@ int spg_queue_pop(spg_queue *queue, spg_job *job, int64_t timeout) {
     if (result < 0) return result;
     if (!job) return SPG_EINVAL;
     struct spg__jobs *jobs = &queue->jobs;
+    if (timeout == 0 && spg__jobs_has_nothing(jobs)) {
+        spg__pause(); /* who polls in a loop leaves the line to the producers for a moment */
+        return SPG_EAGAIN;
+    }
     struct spg__hand *hand = spg__jobs_hand_open(jobs);
     if (!hand) return SPG_EFULL;
     struct spg__wait wait = spg__wait_begin(timeout);

@@ -8,10 +8,6 @@
 #include "base/error.h"
 #include "channel/service.h"
 
-/* So often a client that polls fetches the line for its release along with the response. Then the
- * server seems to need it longer, and the client leaves it there. */
-enum { EAGER = 256 };
-
 struct spg_client {
     struct spg__jobs jobs;    /* first */
     struct spg__hand *wanted; /* what call waits for; NULL: whatever is there */
@@ -40,7 +36,6 @@ static void take_out(spg_client *client, const struct spg__hand *hand) {
 
 static bool is_answered(spg_client *client, struct spg__hand *hand) {
     struct spg__job_shared *job = spg__jobs_entry(&client->jobs, hand->entry);
-    if (client->jobs.idle < EAGER) spg__fetch_to_write(job);
     hand->state = spg__load_acquire_64(&job->state); /* pairs: jobs.state */
     uint32_t phase = spg__job_phase(hand->state);
     return phase == SPG__JOB_ANSWERED || phase == SPG__JOB_BROKEN;

@@ -173,6 +173,10 @@ int spg_server_receive(spg_server *server, spg_request *request, int64_t timeout
     int result = spg__jobs_check(jobs, timeout);
     if (result < 0) return result;
     if (!request) return SPG_EINVAL;
+    if (timeout == 0 && spg__jobs_has_nothing(jobs)) {
+        spg__pause(); /* who polls in a loop leaves the line to the clients for a moment */
+        return SPG_EAGAIN;
+    }
     struct spg__hand *hand = spg__jobs_hand_open(jobs);
     if (!hand) return SPG_EFULL;
     struct spg__wait wait = spg__wait_begin(timeout);

@@ -224,14 +224,4 @@ static inline void spg__pause(void) {
 #endif
 }
 
-/* Has the line brought here for writing, so that the look and the change that follows cost one
- * transfer and not two. A hint, no access: nothing happens to the bytes. */
-static inline void spg__fetch_to_write(const void *address) {
-#if defined(__x86_64__)
-    __asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)address));
-#else
-    __builtin_prefetch(address, 1);
-#endif
-}
-
 #endif

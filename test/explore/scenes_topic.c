@@ -111,6 +111,20 @@ static void send_chunks(int who, int count, int64_t timeout) {
     }
 }
 
+enum { BATCH = 3 };
+
+static void send_batch(int who) {
+    uint64_t messages[BATCH][SMALL / 8];
+    spg_bytes batch[BATCH];
+    for (uint64_t i = 0; i < BATCH; i++) {
+        fill(messages[i], (uint64_t)(who + 1) << 8 | (notes->tried[who] + i), SMALL);
+        batch[i] = (spg_bytes){messages[i], SMALL};
+    }
+    notes->tried[who] += BATCH;
+    CHECK(spg_publisher_send_batch(notes->publisher[who], batch, BATCH, PATIENCE) == BATCH);
+    notes->published[who] += BATCH;
+}
+
 static void log_message(struct log *log, const spg_message *message) {
     CHECK(log->count < LOG_MAX);
     uint64_t number = number_in(message->data, message->size);
@@ -143,6 +157,22 @@ static void receive_all(int who, int count) {
         CHECK_OK(result);
     }
     notes->log[who].drained = true;
+}
+
+static void receive_batches(int who, int count) {
+    struct log *log = &notes->log[who];
+    spg_message messages[BATCH];
+    while (log->count < count) {
+        int64_t began = virtual_time;
+        int result = spg_subscriber_receive_batch(notes->subscriber[who], messages, BATCH,
+                                                  PATIENCE);
+        CHECK_WOKEN(result, began);
+        if (result == SPG_ETIMEDOUT && deaths() > 0) return;
+        CHECK(result > 0);
+        for (int i = 0; i < result; i++) log_message(log, &messages[i]);
+        CHECK_OK(spg_subscriber_release_batch(notes->subscriber[who], messages,
+                                              (uint32_t)result));
+    }
 }
 
 static void receive_some(int who, int tries) {
@@ -278,6 +308,14 @@ TOPIC(room_weak, "topic-room-weak", 2, 0, 0, true, one_and_one, judge_part, 4, 2
 TOPIC(single, "topic-single-publisher", 2, 3, 1, false, one_and_one, judge_part, 4, 1, 1, 1, 2, 0)
 TOPIC(single_weak, "topic-single-weak", 2, 0, 0, true, one_and_one, judge_part, 4, 1, 1, 1, 2, 0)
 
+static void batches(int who) {
+    if (who == 0) send_batch(who);
+    else receive_batches(who, BATCH);
+}
+TOPIC(batch, "topic-batch", 2, 3, 1, false, batches, judge_part, 8, 1, 1, 1, 2, 0)
+TOPIC(batch_two, "topic-batch-two-declared", 2, 3, 1, false, batches, judge_part, 8, 2, 1, 1, 2, 0)
+TOPIC(batch_weak, "topic-batch-weak", 2, 0, 0, true, batches, judge_part, 8, 2, 1, 1, 2, 0)
+
 static void two_fill_the_ring(int who) {
     if (who == 2) receive_all(who, 6);
     else send(who, 3, PATIENCE);
@@ -376,5 +414,6 @@ const struct scene *const topic_scenes[] = {
     &order,      &order_lossy, &order_weak,  &claim,        &claim_weak, &room,
     &room_weak,  &single,      &single_weak, &room3,        &lossy,      &lossy_single,
     &lossy_weak, &lossy3,      &chunk,       &chunk_weak,   &recycle,    &recycle_weak,
-    &recycle3,   &hold3,       &joins,       &joins_chunks, &joins_weak, &coming};
+    &recycle3,   &hold3,       &joins,       &joins_chunks, &joins_weak, &coming,
+    &batch,      &batch_two,   &batch_weak};
 const int topic_scene_count = sizeof topic_scenes / sizeof *topic_scenes;
