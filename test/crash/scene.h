@@ -22,6 +22,7 @@ struct memory {
     spg_barrier barrier;
     spg_seqlock seqlock;
     SPG_ALIGN_8 uint64_t value[4];
+    bool asked;             /* of the one who looks what an operation asks of the system */
     uint64_t first, second; /* equal unless somebody died between writing the one and the other */
 };
 
