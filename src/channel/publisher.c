@@ -34,7 +34,11 @@
 #include "base/error.h"
 #include "channel/publisher.h"
 
-enum { HOT_BYTES = 256 * 1024, HOT_TRIES = 4 };
+/* From which size on a chunk that was just read is looked for first. The explorer has a small one. */
+#ifndef SPG__HOT_BYTES
+#define SPG__HOT_BYTES (256 * 1024)
+#endif
+enum { HOT_TRIES = 4 };
 
 /* How often who finds no room asks the kernel whether somebody died. */
 static const int64_t LOOK_NS = 10 * 1000 * 1000;
@@ -298,7 +302,7 @@ static bool give_up(spg_publisher *publisher, uint64_t bound, uint64_t next, uin
 
 static int try_chunk(spg_publisher *publisher, uint64_t size, uint32_t *chunk) {
     const struct spg__topic *topic = &publisher->topic;
-    if (size >= HOT_BYTES && take_hot(publisher, size, chunk)) return 0;
+    if (size >= SPG__HOT_BYTES && take_hot(publisher, size, chunk)) return 0;
     int result = spg__arena_loan(&topic->arena, size, chunk);
     for (int everybody = 1; everybody >= 0 && result == SPG_EAGAIN; everybody--) {
         uint64_t next = spg__topic_head(topic);

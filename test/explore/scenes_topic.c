@@ -9,12 +9,14 @@
 
 #include "machine.h"
 
-enum { SMALL = 16, LARGE = 56, LOG_MAX = 24, BUDGET = 128 };
+/* HOT: as large as what is taken back first from those who have read it (SPG__HOT_BYTES, build). */
+enum { SMALL = 16, LARGE = 56, HOT = 104, LOG_MAX = 24, BUDGET = 128 };
 
 static struct notes {
     spg_publisher *publisher[PROCESSES];
     spg_subscriber *subscriber[PROCESSES];
     uint64_t tried[PROCESSES], published[PROCESSES];
+    uint32_t budget;
     struct log {
         uint64_t number[LOG_MAX], sequence[LOG_MAX], lost;
         int count;
@@ -50,6 +52,7 @@ static void open_publisher(int who, const struct members *members) {
     options.publishers = members->publishers;
     options.subscribers = 3;
     options.budget = members->budget ? members->budget : BUDGET;
+    if (who != JUDGE) notes->budget = (uint32_t)options.budget;
     options.history = members->history;
     options.keep = 1;
     CHECK_OK(spg_publisher_open(&notes->publisher[who], NULL, topic_name, &options));
@@ -96,19 +99,23 @@ static void send(int who, int count, int64_t timeout) {
     }
 }
 
-static void send_chunks(int who, int count, int64_t timeout) {
+static void send_chunks_of(int who, int count, size_t size, int64_t timeout) {
     for (int i = 0; i < count; i++) {
         void *loan;
-        int result = spg_publisher_loan(notes->publisher[who], LARGE, &loan, timeout);
+        int result = spg_publisher_loan(notes->publisher[who], size, &loan, timeout);
         if (result == SPG_EAGAIN) continue;
         if (result == SPG_ETIMEDOUT && deaths() > 0) return;
         CHECK_OK(result);
-        fill(loan, (uint64_t)(who + 1) << 8 | notes->tried[who], LARGE);
+        fill(loan, (uint64_t)(who + 1) << 8 | notes->tried[who], size);
         notes->tried[who]++;
         uint64_t before = notes->published[who];
-        published(who, spg_publisher_publish(notes->publisher[who], loan, LARGE, timeout));
+        published(who, spg_publisher_publish(notes->publisher[who], loan, size, timeout));
         if (notes->published[who] == before) notes->tried[who]--;
     }
+}
+
+static void send_chunks(int who, int count, int64_t timeout) {
+    send_chunks_of(who, count, LARGE, timeout);
 }
 
 enum { BATCH = 3 };
@@ -255,7 +262,7 @@ static void judge(bool whole, bool begun_at_first) {
     void *loan;
     struct members any = {4, 1, 1, 0, 0, 0};
     open_publisher(JUDGE, &any);
-    CHECK_OK(spg_publisher_loan(notes->publisher[JUDGE], BUDGET, &loan, SPG_NOWAIT));
+    CHECK_OK(spg_publisher_loan(notes->publisher[JUDGE], notes->budget, &loan, SPG_NOWAIT));
     notes->tried[JUDGE] = 0;
     fill(loan, 0x401, LARGE);
     CHECK_OK(spg_publisher_publish(notes->publisher[JUDGE], loan, LARGE, SPG_NOWAIT));
@@ -351,6 +358,29 @@ TOPIC(recycle, "topic-recycle", 2, 3, 1, false, chunks_overrun, judge_part, 4, 2
 TOPIC(recycle_weak, "topic-recycle-weak", 2, 0, 0, true, chunks_overrun, judge_part, 4, 2, 1, 1, 0,
       2)
 
+static void hot(int who) {
+    if (who == 0) send_chunks_of(who, 4, HOT, PATIENCE);
+    else receive_all(who, 4);
+}
+TOPIC(hot_chunk, "topic-hot", 2, 3, 1, false, hot, judge_part, 8, 2, 1, 1, 2, 0, 2 * BUDGET)
+TOPIC(hot_weak, "topic-hot-weak", 2, 0, 0, true, hot, judge_part, 8, 2, 1, 1, 2, 0, 2 * BUDGET)
+
+static void hot_overrun(int who) {
+    if (who == 0) send_chunks_of(who, 4, HOT, SPG_NOWAIT);
+    else receive_some(who, 3);
+}
+TOPIC(hot_recycle, "topic-hot-recycle", 2, 3, 1, false, hot_overrun, judge_part, 4, 2, 1, 1, 0, 2,
+      2 * BUDGET)
+TOPIC(hot_recycle_weak, "topic-hot-recycle-weak", 2, 0, 0, true, hot_overrun, judge_part, 4, 2, 1,
+      1, 0, 2, 2 * BUDGET)
+
+static void two_hot(int who) {
+    if (who == 2) receive_some(who, 3);
+    else send_chunks_of(who, 2, HOT, SPG_NOWAIT);
+}
+TOPIC(hot3, "topic-hot-two-publish", 3, 7, 1, false, two_hot, judge_part, 4, 2, 1, 3, 0, 4,
+      2 * BUDGET)
+
 static void two_recycle(int who) {
     if (who == 2) receive_some(who, 3);
     else send_chunks(who, 2, SPG_NOWAIT);
@@ -415,5 +445,6 @@ const struct scene *const topic_scenes[] = {
     &room_weak,  &single,      &single_weak, &room3,        &lossy,      &lossy_single,
     &lossy_weak, &lossy3,      &chunk,       &chunk_weak,   &recycle,    &recycle_weak,
     &recycle3,   &hold3,       &joins,       &joins_chunks, &joins_weak, &coming,
-    &batch,      &batch_two,   &batch_weak};
+    &batch,      &batch_two,   &batch_weak,  &hot_chunk,    &hot_weak,   &hot_recycle,
+    &hot_recycle_weak, &hot3};
 const int topic_scene_count = sizeof topic_scenes / sizeof *topic_scenes;
