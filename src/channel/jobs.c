@@ -44,7 +44,8 @@
 /* A hostile peer may keep us busy as long as it keeps changing words; a dead image may not. */
 enum {
     QUIET_CAPACITY_MAX = 1024,
-    ROUNDS_MAX = 1 << 16,
+    ROUNDS_MAX = 1 << 12,
+    STUCK_MAX = 256,
     EXHAUSTED_MAX = 16,
     RETRY = 1,
     EXHAUSTED = 2
@@ -141,9 +142,14 @@ static int claim_after(struct spg__jobs *jobs, uint64_t tail, uint32_t *entry, u
 }
 
 int spg__jobs_claim(struct spg__jobs *jobs, uint32_t *entry, uint64_t *state) {
+    uint64_t before = UINT64_MAX;
+    int stuck = 0;
     for (int i = 0; i < ROUNDS_MAX; i++) {
         uint64_t tail = spg__load_acquire_64(&jobs->shared->tail); /* pairs: jobs.tail */
         if (tail & ~jobs->positions) return SPG_ECORRUPT;
+        stuck = tail == before ? stuck + 1 : 0;
+        if (stuck == STUCK_MAX) return SPG_ECORRUPT; /* who claims moves the tail */
+        before = tail;
         int result = claim_after(jobs, tail, entry, state);
         if (result != RETRY) return result;
     }

@@ -34,7 +34,7 @@
 #include "base/error.h"
 #include "channel/publisher.h"
 
-/* From which size on a chunk that was just read is looked for first. The explorer has a small one. */
+/* From which size on a chunk that was just read is looked for first. The explorer's is small. */
 #ifndef SPG__HOT_BYTES
 #define SPG__HOT_BYTES (256 * 1024)
 #endif

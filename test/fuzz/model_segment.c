@@ -74,6 +74,7 @@ static void resize(int who, unsigned byte) {
     size_t size = byte >> 7 ? 0 : size_of(byte);
     if (!has(who)) return;
     int result = spg_segment_resize(segment.handles[who], size);
+    if (result == SPG_ENOSPC) return; /* nothing has changed */
     if (size != 0 && size < segment.sizes[who]) { /* than it is mapped here */
         MUST_BE(SPG_ETOOBIG, result);
         return;

@@ -135,6 +135,21 @@ TEST(any_word_of_a_head_may_be_anything) {
     }
 }
 
+/* Entry 2 is in use in the present lap, and those before it were left in the last one: no maker
+ * does that, and nobody's help moves the tail. */
+TEST(a_tail_that_cannot_move_is_told_at_once) {
+    enum { TAKEN_BY_TWO_OF_ONE = 3 << 24 | 2 << 12 | 1 };
+    spg_queue_options options = small();
+    spg_queue *queue = open_with(&options);
+    const char *path = queue_path();
+    patch(path, ENTRIES, TAKEN_BY_TWO_OF_ONE);
+    patch(path, ENTRIES + 64, TAKEN_BY_TWO_OF_ONE);
+    patch(path, ENTRIES + 128, UINT64_C(1) << 32 | TAKEN_BY_TWO_OF_ONE);
+    CHECK_RESULT(SPG_ECORRUPT, spg_queue_push(queue, "job", 3, SPG_NOWAIT));
+    CHECK_OK(spg_queue_close(queue));
+    unlink(queue_path());
+}
+
 TEST(several_words_of_a_queue_may_be_noise) {
     uint64_t random = 362436069;
     spg_queue_options options = small();
