@@ -82,7 +82,6 @@ static int enumerate_pairs(int step, spg__seam_hook *hook) {
 
 /* Does the operation ask for an unnamed file at all? If not, its images are the same without. */
 static bool asks_for_unnamed(void) {
-    memory->asked = false;
     play(INT_MAX, die_at_step_without_unnamed);
     run_apart(scene->survive, "survive", scene, 0);
     return memory->asked;
