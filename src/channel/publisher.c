@@ -100,11 +100,11 @@ static void help(const struct spg__topic *topic, uint64_t claimed) {
 static inline bool is_ready(const spg_publisher *publisher, const struct spg__slot_shared *slot,
                             uint64_t state, uint64_t next) {
     uint64_t old = next - publisher->topic.shape.slots;
-    if (next >= publisher->limit || spg__slot_sequence(state) != old) return false;
-    if (spg__slot_phase(state) == SPG__SLOT_CLAIMED) return false;
-    /* relaxed: of a void it says nothing, which is found out later; others released it before */
+    uint64_t committed = spg__slot_state(old, SPG__SLOT_COMMITTED, 0);
+    if (next >= publisher->limit || (state ^ committed) >= SPG__ROWS_END) return false;
+    /* relaxed: who committed it released it before */
     uint64_t meta = spg__load_relaxed_64(&slot->meta);
-    return old < publisher->retired_below || !(meta & SPG__SLOT_HAS_CHUNK);
+    return !(meta & SPG__SLOT_HAS_CHUNK) || old < publisher->retired_below;
 }
 
 enum { READY = 0, LOOK_AGAIN = 1 };
@@ -145,7 +145,7 @@ static inline bool enter_claim(spg_publisher *publisher, struct spg__slot_shared
 }
 
 /* The usual case, in a few instructions. False: not so; try_claim tells. */
-static inline bool claim_at_once(spg_publisher *publisher, uint64_t *sequence) {
+SPG__MERGED bool claim_at_once(spg_publisher *publisher, uint64_t *sequence) {
     const struct spg__topic *topic = &publisher->topic;
     uint64_t next = spg__load_acquire_64(&topic->shared->next); /* pairs: topic.next */
     struct spg__slot_shared *slot = spg__topic_slot(topic, next);
@@ -211,7 +211,7 @@ static struct room_wait begin_wait(spg_publisher *publisher, int64_t timeout) {
     return room;
 }
 
-SPG__APART static int claim_slowly(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
+static int claim(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
     int result = try_claim(publisher, sequence);
     if (result != SPG_EAGAIN) return result;
     struct room_wait room = begin_wait(publisher, timeout);
@@ -223,9 +223,6 @@ SPG__APART static int claim_slowly(spg_publisher *publisher, uint64_t *sequence,
     return result;
 }
 
-static inline int claim(spg_publisher *publisher, uint64_t *sequence, int64_t timeout) {
-    return claim_at_once(publisher, sequence) ? 0 : claim_slowly(publisher, sequence, timeout);
-}
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -394,16 +391,8 @@ SPG__APART static void write_time(const struct spg__topic *topic, struct spg__sl
 }
 
 static inline void write_small(struct spg__slot_shared *slot, const char *data, size_t size) {
-    size_t whole = size / 8 * 8;
-    uint64_t last = 0;
-    if (size > SPG__FEW_BYTES) {
-        spg__bulk_to_shared(slot->body, data, size);
-        return;
-    }
-    spg__publish_to_shared(slot->body, data, whole); /* pairs: topic.body */
-    if (whole == size) return;
-    memcpy(&last, data + whole, size - whole);
-    spg__store_release_64(&slot->body[whole / 8], last); /* pairs: topic.body */
+    if (size > SPG__FEW_BYTES) spg__bulk_to_shared(slot->body, data, size);
+    else spg__few_to_shared(slot->body, data, size); /* pairs: topic.body */
 }
 
 static void write_chunk(const struct spg__topic *topic, struct spg__slot_shared *slot,
@@ -413,43 +402,52 @@ static void write_chunk(const struct spg__topic *topic, struct spg__slot_shared 
     spg__store_release_64(&slot->body[1], chunk); /* pairs: topic.body */
 }
 
-/* `meta` lacks the publisher and the mark of the time. Then tell_all. */
+static inline bool somebody_sleeps(const struct spg__alarm *alarm) {
+    return spg__load_light_32(alarm->turn) & 1; /* pairs: alarm.sleeper */
+}
+
+/* The message is whole. Who sleeps has been woken, so that he looks after the commit. */
 static inline void commit(spg_publisher *publisher, struct spg__slot_shared *slot,
                           uint64_t sequence, uint64_t meta) {
     const struct spg__topic *topic = &publisher->topic;
-    meta |= publisher->number << 16;
-    if (topic->shape.flags & SPG__TOPIC_TIMED) {
-        write_time(topic, slot);
-        meta |= SPG__SLOT_HAS_TIME;
-    }
-    spg__store_release_64(&slot->meta, meta); /* pairs: topic.body */
-    spg__alarm_sound(&topic->news);           /* and after: alarm.c */
+    spg__store_release_64(&slot->meta, meta | publisher->author); /* pairs: topic.body */
     /* pairs: topic.slot */
     spg__store_release_64(&slot->state,
                           spg__slot_state(sequence, SPG__SLOT_COMMITTED, publisher->row_index));
     /* After the commit, so that the stores to the slot's line are in one piece. */
     if (topic->shape.publishers == 1)
         spg__store_release_64(&topic->shared->next, sequence + 1); /* pairs: topic.next */
-    publisher->published++;
+    uint64_t published = publisher->published + 1;
+    publisher->published = published;
+    spg__store_relaxed_64(&publisher->row->published, published); /* relaxed: for people */
+}
+
+static inline void finish(spg_publisher *publisher, struct spg__slot_shared *slot,
+                          uint64_t sequence, uint64_t meta) {
+    const struct spg__topic *topic = &publisher->topic;
+    if (topic->shape.flags & SPG__TOPIC_TIMED) {
+        write_time(topic, slot);
+        meta |= SPG__SLOT_HAS_TIME;
+    }
+    spg__alarm_sound(&topic->news); /* and after: alarm.c */
+    commit(publisher, slot, sequence, meta);
 }
 
 /* After one commit or several, and before anything that waits. For room, too: one who came round
  * the ring may wait for these claims. */
-static inline void tell_all(spg_publisher *publisher) {
-    spg__alarm_sound_both(&publisher->topic.news, &publisher->topic.room);
-    /* relaxed: for people */
-    spg__store_relaxed_64(&publisher->row->published, publisher->published);
+static inline void tell_all(const struct spg__topic *topic) {
+    spg__alarm_sound_both(&topic->news, &topic->room);
 }
 
-static inline int publish_small(spg_publisher *publisher, const char *data, size_t size,
-                                int64_t timeout) {
+static int publish_small(spg_publisher *publisher, const char *data, size_t size,
+                         int64_t timeout) {
     uint64_t sequence;
     int result = claim(publisher, &sequence, timeout);
     if (result < 0) return result;
     struct spg__slot_shared *slot = spg__topic_slot(&publisher->topic, sequence);
     write_small(slot, data, size);
-    commit(publisher, slot, sequence, (uint64_t)size << 2);
-    tell_all(publisher);
+    finish(publisher, slot, sequence, (uint64_t)size << 2);
+    tell_all(&publisher->topic);
     return 0;
 }
 
@@ -460,8 +458,8 @@ static int publish_chunk(spg_publisher *publisher, uint32_t chunk, size_t size, 
     if (result < 0) return result;
     struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
     write_chunk(topic, slot, sequence, chunk, size);
-    commit(publisher, slot, sequence, SPG__SLOT_HAS_CHUNK);
-    tell_all(publisher);
+    finish(publisher, slot, sequence, SPG__SLOT_HAS_CHUNK);
+    tell_all(topic);
     spg__arena_settle(&topic->arena, chunk);
     return 0;
 }
@@ -501,12 +499,40 @@ SPG__APART static int send_large(spg_publisher *publisher, const void *data, siz
     return result == SPG_EAGAIN && timeout != 0 ? SPG_ETIMEDOUT : result;
 }
 
-int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, int64_t timeout) {
+SPG__APART static int send_carefully(spg_publisher *publisher, const void *data, size_t size,
+                                     int64_t timeout) {
     int result = check(publisher, timeout);
     if (result < 0) return result;
     if (!data && size) return SPG_EINVAL;
     if (size > publisher->topic.shape.inline_max) return send_large(publisher, data, size, timeout);
     return publish_small(publisher, data, size, timeout);
+}
+
+SPG__APART static int finish_aloud(spg_publisher *publisher, struct spg__slot_shared *slot,
+                                   uint64_t sequence, uint64_t meta) {
+    finish(publisher, slot, sequence, meta);
+    tell_all(&publisher->topic);
+    return 0;
+}
+
+SPG__APART static int tell_aloud(const struct spg__topic *topic) {
+    tell_all(topic);
+    return 0;
+}
+
+/* The usual case calls nothing but in its last step, so that nothing has to be kept for it. */
+int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, int64_t timeout) {
+    const struct spg__topic *topic = &publisher->topic;
+    uint64_t sequence;
+    if (!spg__channel_is_own(&topic->channel) || size >= publisher->few_end || (!data && size) ||
+        !spg__timeout_is_valid(timeout) || !claim_at_once(publisher, &sequence))
+        return send_carefully(publisher, data, size, timeout);
+    struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
+    spg__few_to_shared(slot->body, data, size); /* pairs: topic.body */
+    if (somebody_sleeps(&topic->news))
+        return finish_aloud(publisher, slot, sequence, (uint64_t)size << 2);
+    commit(publisher, slot, sequence, (uint64_t)size << 2);
+    return somebody_sleeps(&topic->news) || somebody_sleeps(&topic->room) ? tell_aloud(topic) : 0;
 }
 
 /* ---- several --------------------------------------------------------------------------------- */
@@ -520,12 +546,12 @@ static uint32_t send_small_ones(spg_publisher *publisher, const spg_bytes *messa
         uint64_t sequence;
         if (message->size > publisher->topic.shape.inline_max) break;
         if (!message->data && message->size) break;
-        if (!claim_at_once(publisher, &sequence) && try_claim(publisher, &sequence) < 0) break;
+        if (try_claim(publisher, &sequence) < 0) break;
         struct spg__slot_shared *slot = spg__topic_slot(&publisher->topic, sequence);
         write_small(slot, message->data, message->size);
-        commit(publisher, slot, sequence, (uint64_t)message->size << 2);
+        finish(publisher, slot, sequence, (uint64_t)message->size << 2);
     }
-    if (sent > 0) tell_all(publisher);
+    if (sent > 0) tell_all(&publisher->topic);
     return sent;
 }
 

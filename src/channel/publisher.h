@@ -17,7 +17,8 @@ struct spg_publisher {
     struct spg__topic topic; /* first */
     struct spg__publisher_shared *row;
     uint32_t row_index;
-    uint64_t number;        /* of our node */
+    uint64_t author;        /* number of our node, as in a slot's meta */
+    uint64_t few_end;       /* smaller messages go the short way; 0: none, because it is timed */
     uint64_t limit;         /* as in our row */
     uint64_t retired_below; /* below it no slot has a chunk that is not free or held */
     uint64_t reclaim_from;  /* below it there is no memory to be had */

@@ -25,7 +25,7 @@ static int take_row(spg_publisher *publisher) {
         spg__store_seq_cst_64(&row->owner, owner); /* pairs: topic.owner */
         publisher->row = row;
         publisher->row_index = i;
-        publisher->number = topic->channel.node->number;
+        publisher->author = topic->channel.node->number << 16;
         topic->arena.row = i;
         topic->arena.loans = row->loans;
         topic->arena.loan_count = SPG__TOPIC_LOANS;
@@ -45,7 +45,10 @@ static int open_locked(spg_publisher *publisher, const spg_topic_options *option
 }
 
 static int prepare(spg_publisher *publisher) {
+    const struct spg__topic_shape *shape = &publisher->topic.shape;
     size_t bytes = SPG_TOPIC_LOANS_MAX * (size_t)spg__place_bytes(&publisher->topic);
+    uint32_t few = shape->inline_max < SPG__FEW_BYTES ? shape->inline_max : SPG__FEW_BYTES;
+    publisher->few_end = shape->flags & SPG__TOPIC_TIMED ? 0 : few + 1;
     publisher->places = aligned_alloc(64, bytes);
     if (publisher->places) {
         memset(publisher->places, 0, bytes);

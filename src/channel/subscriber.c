@@ -21,6 +21,10 @@
 
 #include "channel/subscriber.h"
 
+/* How often a claim is looked at before it is worth asking about. The explorer's is small. */
+#ifndef SPG__COMMIT_LOOKS
+#define SPG__COMMIT_LOOKS 64
+#endif
 enum { CLAIMS_SEEN = 64, CLAIM_LOOK_NS = 1000 * 1000 };
 
 /* ---- the next slot --------------------------------------------------------------------------- */
@@ -42,6 +46,19 @@ static bool claim_is_dead(spg_subscriber *subscriber, uint64_t state) {
     return spg__topic_is_gone(topic, spg__load_acquire_64(&row->owner));
 }
 
+static bool still(const struct spg__slot_shared *slot, uint64_t state) {
+    /* relaxed: the acquiring reads of the message come before it */
+    return spg__load_relaxed_64(&slot->state) == state;
+}
+
+/* A claim is open for nanoseconds, unless its publisher has lost the processor. */
+static bool stays(const struct spg__slot_shared *slot, uint64_t claimed) {
+    for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
+        if (!still(slot, claimed)) return false;
+    }
+    return true;
+}
+
 static spg_subscriber *subscriber_of(const struct spg_waitable *waitable) {
     return (void *)((char *)waitable - offsetof(struct spg_subscriber, waitable));
 }
@@ -59,7 +76,7 @@ bool spg__subscriber_is_ready(struct spg_waitable *waitable) {
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
     if (spg__slot_sequence(state) != subscriber->position)
         return spg__slot_sequence(state) > subscriber->position;
-    if (spg__slot_phase(state) != SPG__SLOT_CLAIMED) return true;
+    if (spg__slot_phase(state) != SPG__SLOT_CLAIMED || !stays(slot, state)) return true;
     if (!claim_is_dead(subscriber, state)) return false;
     subscriber->claims_seen = CLAIMS_SEEN; /* so that receive asks, too */
     return true;
@@ -101,9 +118,13 @@ static void hold_oldest(spg_subscriber *subscriber, uint32_t index) {
     subscriber->protected_out--;
 }
 
-static inline void set_cursor(spg_subscriber *subscriber, uint64_t cursor) {
+static inline void store_cursor(spg_subscriber *subscriber, uint64_t cursor) {
     subscriber->cursor = cursor;
     spg__store_release_64(&subscriber->row->cursor, cursor); /* pairs: topic.cursor */
+}
+
+static void set_cursor(spg_subscriber *subscriber, uint64_t cursor) {
+    store_cursor(subscriber, cursor);
     spg__alarm_sound(&subscriber->topic.room);
 }
 
@@ -186,21 +207,20 @@ static void gave_chunk(spg_subscriber *subscriber, struct spg__ticket *ticket) {
 
 enum { AGAIN = 1 }; /* the slot changed while it was read */
 
-static bool still(const struct spg__slot_shared *slot, uint64_t state) {
-    /* relaxed: the acquiring reads of the message come before it */
-    return spg__load_relaxed_64(&slot->state) == state;
+/* Of a slot of one line all of it: that is a few moves. */
+static inline void copy_few(const spg_subscriber *subscriber, char *copy,
+                            const struct spg__slot_shared *slot, uint64_t size) {
+    bool is_line = subscriber->topic.shape.slot_size == SPG__LINE;
+    /* pairs: topic.body */
+    if (is_line) spg__few_from_shared(copy, slot->body, SPG__LINE - SPG__SLOT_HEAD);
+    else spg__few_from_shared(copy, slot->body, (size_t)size);
 }
 
-/* Of a slot of one line all of it: that is a few moves. */
 static inline void copy_body(const spg_subscriber *subscriber, char *copy,
                              const struct spg__slot_shared *slot, uint64_t size) {
-    if (subscriber->topic.shape.slot_size == SPG__LINE) {
-        spg__bulk_from_shared(copy, slot->body, SPG__LINE - SPG__SLOT_HEAD);
-        return;
-    }
     size_t words = (size_t)(size + 7) / 8 * 8;
     if (size > SPG__FEW_BYTES) spg__bulk_from_shared(copy, slot->body, words);
-    else spg__acquire_from_shared(copy, slot->body, words); /* pairs: topic.body */
+    else copy_few(subscriber, copy, slot, size); /* pairs: topic.body */
 }
 
 static inline int read_small(spg_subscriber *subscriber, const struct spg__slot_shared *slot,
@@ -281,24 +301,31 @@ static int read_slot(spg_subscriber *subscriber, const struct spg__slot_shared *
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static inline void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
-    struct spg__ticket *ticket = &subscriber->tickets[index];
-    ticket->sequence = subscriber->position;
+static inline void enter(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+    subscriber->tickets[index].sequence = subscriber->position;
     subscriber->next_ticket = index + 1 < subscriber->topic.shape.holds ? index + 1 : 0;
-    if (ticket->is_protected) subscriber->protected_out++;
     message->sequence = subscriber->position - subscriber->topic.shape.first + 1;
     message->lost = subscriber->lost;
     message->ticket = index;
     subscriber->lost = 0;
     subscriber->received++;
+}
+
+static void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+    if (subscriber->tickets[index].is_protected) subscriber->protected_out++;
+    enter(subscriber, index, message);
     step(subscriber);
 }
 
-/* After one message taken or several. */
-static inline void tell_progress(spg_subscriber *subscriber) {
-    if (!subscriber->row) return;
+static inline void note_received(spg_subscriber *subscriber) {
     /* relaxed: for people */
     spg__store_relaxed_64(&subscriber->row->received, subscriber->received);
+}
+
+/* After one message taken or several. */
+static void tell_progress(spg_subscriber *subscriber) {
+    if (!subscriber->row) return;
+    note_received(subscriber);
     if (subscriber->protected_out == 0) set_cursor(subscriber, subscriber->position);
     else move_cursor(subscriber);
 }
@@ -340,30 +367,48 @@ static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message
     }
     if (spg__slot_phase(state) != SPG__SLOT_CLAIMED)
         return take_slot(subscriber, slot, state, index, message);
+    if (!stays(slot, state)) return AGAIN;
     if (!claim_is_dead(subscriber, state)) return SPG_EAGAIN;
     if (!subscriber->row) return pass_dead_claim(subscriber, slot, state);
     return spg__topic_recover_unlocked(&subscriber->topic) > 0 ? AGAIN : SPG_EAGAIN;
 }
 
-/* The usual case, in a few instructions: our slot of one line has our sequence, committed by
- * whomever, a small message without a time. False: not so; try_receive tells. */
-static inline bool take_at_once(spg_subscriber *subscriber, uint32_t index,
-                                spg_message *message) {
-    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
-    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
-    uint64_t committed = spg__slot_state(subscriber->position, SPG__SLOT_COMMITTED, 0);
-    if ((state ^ committed) >= SPG__ROWS_END) return false;
+/* The usual case, in a few instructions, none of them a call: our slot has our sequence, committed
+ * by whomever, a small message without a time. False: not so, and `*state` is what there is;
+ * try_receive tells. */
+SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_message *message,
+                              uint64_t *state) {
+    uint64_t position = subscriber->position;
+    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, position);
+    *state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    uint64_t committed = spg__slot_state(position, SPG__SLOT_COMMITTED, 0);
+    if ((*state ^ committed) >= SPG__ROWS_END) return false;
     uint64_t meta = spg__load_acquire_64(&slot->meta); /* pairs: topic.body */
+    uint64_t size = meta >> 2 & 0x3fff;
     if (meta & (SPG__SLOT_HAS_CHUNK | SPG__SLOT_HAS_TIME)) return false;
+    if (size >= subscriber->few_end || position + 1 == subscriber->voids.settles) return false;
+    char *copy = subscriber->copies + index * subscriber->copy_bytes;
+    copy_few(subscriber, copy, slot, size); /* pairs: topic.body */
+    if (!still(slot, *state)) return false;
+    message->data = copy;
+    message->size = (size_t)size;
     message->publisher = meta >> 16;
     message->time = 0;
-    if (read_small(subscriber, slot, state, meta, index, message) != 0) return false;
-    take_ticket(subscriber, index, message);
+    enter(subscriber, index, message);
+    subscriber->position = position + 1;
+    subscriber->claims_seen = 0;
     return true;
+}
+
+SPG__APART static bool take_few(spg_subscriber *subscriber, uint32_t index,
+                                spg_message *message) {
+    uint64_t state;
+    return take_at_once(subscriber, index, message, &state);
 }
 
 static int try_take(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     int result;
+    if (take_few(subscriber, index, message)) return 0;
     do {
         result = look(subscriber, index, message);
     } while (result == AGAIN);
@@ -401,7 +446,7 @@ static int receive_waiting(spg_subscriber *subscriber, uint32_t index, spg_messa
     }
 }
 
-SPG__APART static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
+static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
                                      spg_message *message, int64_t timeout) {
     int result = try_receive(subscriber, index, message);
     if (result != SPG_EAGAIN) return result;
@@ -410,26 +455,46 @@ SPG__APART static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
     return try_receive(subscriber, index, message);
 }
 
-/* Nothing is there, and nobody waits in poll: nothing more to do. */
-static inline bool has_nothing(const spg_subscriber *subscriber) {
-    return is_unclaimed(subscriber) && subscriber->waitable.bell_id == 0;
-}
-
-int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int64_t timeout) {
+SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message *message,
+                                        int64_t timeout) {
     uint32_t index;
     if (!spg__channel_is_own(&subscriber->topic.channel)) return SPG_EFORKED;
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
-    if (take_at_once(subscriber, index, message)) {
-        tell_progress(subscriber);
-        return 0;
-    }
-    if (timeout == 0 && has_nothing(subscriber)) {
+    return receive_slowly(subscriber, index, message, timeout);
+}
+
+SPG__APART static int tell_progress_apart(spg_subscriber *subscriber) {
+    tell_progress(subscriber);
+    return 0;
+}
+
+SPG__APART static int tell_room(const spg_subscriber *subscriber) {
+    spg__alarm_sound(&subscriber->topic.room);
+    return 0;
+}
+
+/* The usual case calls nothing but in its last step, so that nothing has to be kept for it. */
+int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int64_t timeout) {
+    const struct spg__topic *topic = &subscriber->topic;
+    uint32_t index = subscriber->next_ticket;
+    uint64_t state;
+    if (!spg__channel_is_own(&topic->channel) || !message || !spg__timeout_is_valid(timeout) ||
+        subscriber->tickets[index].sequence != 0)
+        return receive_carefully(subscriber, message, timeout);
+    if (!take_at_once(subscriber, index, message, &state)) {
+        if (timeout != 0 || spg__slot_sequence(state) >= subscriber->position ||
+            subscriber->waitable.bell_id != 0)
+            return receive_carefully(subscriber, message, timeout);
         spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
         return SPG_EAGAIN;
     }
-    return receive_slowly(subscriber, index, message, timeout);
+    if (subscriber->protected_out > 0) return tell_progress_apart(subscriber);
+    note_received(subscriber);
+    store_cursor(subscriber, subscriber->position);
+    /* pairs: alarm.sleeper */
+    return spg__load_light_32(topic->room.turn) & 1 ? tell_room(subscriber) : 0;
 }
 
 /* The first one is waited for; of the others what is there at once. */
@@ -440,7 +505,6 @@ int spg_subscriber_receive_batch(spg_subscriber *subscriber, spg_message *messag
     int result = spg_subscriber_receive(subscriber, &messages[0], timeout);
     if (result < 0) return result;
     for (; taken < count && free_ticket(subscriber, &index) == 0; taken++) {
-        if (take_at_once(subscriber, index, &messages[taken])) continue;
         if (try_take(subscriber, index, &messages[taken]) < 0) break;
     }
     if (taken > 1) tell_progress(subscriber);

@@ -31,6 +31,7 @@ struct spg_subscriber {
     uint32_t protected_out;
     uint32_t chunks_out;
     uint64_t holding_since; /* as in our row */
+    uint64_t few_end;       /* smaller messages are read the short way; 0: none, read_only */
     bool must_not_lose;
     bool is_looking; /* `outside` is open */
     char *copies;    /* of small messages: one for each ticket */

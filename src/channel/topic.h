@@ -57,7 +57,7 @@ enum {
     SPG__TOPIC_LEFT = 1,
     SPG__ROWS_END = 256, /* rows that a state has room for */
     SPG__LINE = 64,
-    SPG__FEW_BYTES = 128, /* up to which single words are as fast */
+    SPG__FEW_BYTES = 128, /* up to which a call of memcpy is not worth it */
     SPG__TOPIC_ROW_SHIFT = 4
 };
 

@@ -22,6 +22,8 @@
 /* Kept out of the functions that call it, so that these need no more registers than their usual
  * case. */
 #define SPG__APART __attribute__((noinline))
+/* Made part of the functions that call it, of which there are few. */
+#define SPG__MERGED static inline __attribute__((always_inline))
 
 /* The thread sanitizer knows no fences; it watches words. Only this file uses one. */
 #if defined(__SANITIZE_THREAD__)
@@ -207,6 +209,40 @@ static inline void spg__bulk_from_shared(void *private, const spg__word64 *share
     memcpy((char *)private + bytes / 8 * 8, &last, bytes % 8);
 #else
     if (bytes > 0) memcpy(private, (const void *)shared, bytes);
+    SPG__FENCE(memory_order_acquire);
+#endif
+}
+
+/* The same for a few bytes, without a call, and by words: what a program has just written by words
+ * comes out of the processor's store buffer by words, and not by larger pieces. What lies behind
+ * them in the last word is zeros, and what is read is whole words. */
+static inline void spg__few_to_shared(spg__word64 *shared, const char *private, size_t bytes) {
+    size_t rest = bytes % 8, words = bytes / 8, done = 0;
+    uint64_t two[2], last = 0;
+    for (; done + 2 <= words; done += 2) {
+        memcpy(two, private + 8 * done, 8);
+        memcpy(two + 1, private + 8 * done + 8, 8);
+        spg__store_release_64(&shared[done], two[0]);
+        spg__store_release_64(&shared[done + 1], two[1]);
+    }
+    if (done < words) {
+        memcpy(two, private + 8 * done, 8);
+        spg__store_release_64(&shared[done], two[0]);
+    }
+    if (rest == 0) return;
+    char *to = (char *)&last;
+    const char *from = private + 8 * words;
+    for (done = 0; done < rest; done++) to[done] = from[done];
+    spg__store_release_64(&shared[words], last);
+}
+
+static inline void spg__few_from_shared(char *private, const spg__word64 *shared, size_t bytes) {
+#ifdef SPG__BULK_BY_WORDS
+    spg__acquire_from_shared(private, shared, (bytes + 7) / 8 * 8);
+#else
+    size_t done = 0;
+    for (; done + 8 < bytes; done += 16) memcpy(private + done, (const char *)shared + done, 16);
+    if (done < bytes) memcpy(private + done, (const char *)shared + done, 8);
     SPG__FENCE(memory_order_acquire);
 #endif
 }
