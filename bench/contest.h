@@ -137,8 +137,8 @@ struct row {
 
 /* How long its rounds would take on a quiet machine, without a retry: nanoseconds. */
 double measure_estimate(const struct row *row);
-/* As many of its rounds as there is time for, and a few at least. */
-void measure_row(struct row *row, double until);
+/* Of several rows, in turn, as many rounds as there is time for, and a few at least. */
+void measure_together(struct row *rows, int count, double until);
 /* Ends all roles, also those in the middle of something. */
 void measure_abandon(void);
 

@@ -49,8 +49,9 @@ static double paired(const struct contest *ours, const struct contest *theirs,
 double ratio_of(const struct contest *ours, const struct contest *theirs, enum distance distance) {
     struct figure a, b;
     if (!figure_of(ours, distance, &a) || !figure_of(theirs, distance, &b)) return 0;
-    bool one_row = ours->contestant->pattern == theirs->contestant->pattern &&
-                   ours->size == theirs->size;
-    double ratio = one_row ? paired(ours, theirs, distance) : 0;
+    enum pattern pattern = ours->contestant->pattern;
+    bool in_turn = pattern == theirs->contestant->pattern &&
+                   (ours->size == theirs->size || pattern == FAN_OUT);
+    double ratio = in_turn ? paired(ours, theirs, distance) : 0;
     return ratio > 0 ? ratio : a.cost / b.cost;
 }

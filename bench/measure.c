@@ -17,7 +17,8 @@ enum {
 };
 
 static struct row *current;
-static double deadline; /* of the current row */
+static int current_count;
+static double deadline; /* of the current rows */
 
 /* How long a repetition should take, in nanoseconds. */
 static double target(const struct row *row) {
@@ -165,14 +166,18 @@ static void tear_down(struct contest *contest) {
     contest->control = NULL;
 }
 
-void measure_abandon(void) {
-    for (int i = 0; current && i < current->count; i++) {
-        struct contest *contest = &current->contests[i];
+static void abandon(struct row *row) {
+    for (int i = 0; i < row->count; i++) {
+        struct contest *contest = &row->contests[i];
         if (!contest->control) continue;
         roles_kill(contest);
         if (contest->contestant->clean) contest->contestant->clean(contest);
     }
-    current = NULL;
+}
+
+void measure_abandon(void) {
+    for (int i = 0; i < current_count; i++) abandon(&current[i]);
+    current_count = 0;
 }
 
 static bool takes_part(const struct row *row, const struct contestant *contestant) {
@@ -189,9 +194,7 @@ double measure_estimate(const struct row *row) {
     return count * (SET_UP_NS + row->rounds * (target(row) + AROUND_NS));
 }
 
-void measure_row(struct row *row, double until) {
-    current = row;
-    deadline = until;
+static void set_up_row(struct row *row) {
     for (int i = 0; i < contestant_count && row->count < CONTESTS_MAX; i++) {
         if (!takes_part(row, contestants[i])) continue;
         struct contest *contest = &row->contests[row->count++];
@@ -199,10 +202,23 @@ void measure_row(struct row *row, double until) {
         contest->retries = RETRIES * row->rounds;
         if (!contest->failure[0]) calibrate(row, contest);
     }
-    for (int round = 0; round < row->rounds; round++) {
+}
+
+static void round_of_row(struct row *row, int round) {
+    for (int i = 0; i < row->count; i++) one_round(&row->contests[(i + round) % row->count]);
+}
+
+void measure_together(struct row *rows, int count, double until) {
+    current = rows;
+    current_count = count;
+    deadline = until;
+    for (int i = 0; i < count; i++) set_up_row(&rows[i]);
+    for (int round = 0; round < rows->rounds; round++) {
         if (round >= ROUNDS_LEAST && nanoseconds() > until) break;
-        for (int i = 0; i < row->count; i++) one_round(&row->contests[(i + round) % row->count]);
+        for (int i = 0; i < count; i++) round_of_row(&rows[i], round);
     }
-    current = NULL;
-    for (int i = 0; i < row->count; i++) tear_down(&row->contests[i]);
+    current_count = 0;
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < rows[i].count; j++) tear_down(&rows[i].contests[j]);
+    }
 }

@@ -73,19 +73,34 @@ static void add_all(void) {
     }
 }
 
-/* When this row shall have ended: its share of the time that is left. */
-static double end_of_row(int which) {
+/* Sizes that are compared with each other are measured in turn: the machine changes. */
+static int together_with(int which) {
+    int count = 1;
+    if (results.rows[which].pattern != FAN_OUT) return count;
+    while (which + count < results.row_count && results.rows[which + count].pattern == FAN_OUT)
+        count++;
+    return count;
+}
+
+static double estimate(int from, int end) {
+    double sum = 0;
+    for (int i = from; i < end; i++) sum += measure_estimate(&results.rows[i]);
+    return sum;
+}
+
+/* When these rows shall have ended: their share of the time that is left. */
+static double end_of_rows(int which, int count) {
     double rest = settings.only ? 0 : settings.quick ? QUICK_REST : REST;
-    double now = nanoseconds(), left = settings.end - rest * 1e9 - now, estimates = 0;
-    for (int i = which; i < results.row_count; i++) estimates += measure_estimate(&results.rows[i]);
-    return now + left * measure_estimate(&results.rows[which]) / estimates;
+    double now = nanoseconds(), left = settings.end - rest * 1e9 - now;
+    return now + left * estimate(which, which + count) / estimate(which, results.row_count);
 }
 
 void measure_rows(void) {
     add_all();
-    for (int i = 0; i < results.row_count; i++) {
-        measure_row(&results.rows[i], end_of_row(i));
-        print_row(stdout, &results.rows[i]);
+    for (int i = 0; i < results.row_count;) {
+        int count = together_with(i);
+        measure_together(&results.rows[i], count, end_of_rows(i, count));
+        for (int end = i + count; i < end; i++) print_row(stdout, &results.rows[i]);
     }
 }
 

@@ -35,10 +35,13 @@ struct spg__alarm {
 void spg__alarm_raise(const struct spg__alarm *alarm);
 void spg__alarm_raise_both(const struct spg__alarm *first, const struct spg__alarm *second);
 
-/* What was waited for has been stored, with release, before. */
+/* Does somebody sleep? What is waited for has been stored, with release, before. */
+static inline bool spg__alarm_is_awaited(const struct spg__alarm *alarm) {
+    return spg__load_light_32(alarm->turn) & 1; /* pairs: alarm.sleeper */
+}
+
 static inline void spg__alarm_sound(const struct spg__alarm *alarm) {
-    /* pairs: alarm.sleeper */
-    if (spg__load_light_32(alarm->turn) & 1) spg__alarm_raise(alarm);
+    if (spg__alarm_is_awaited(alarm)) spg__alarm_raise(alarm);
 }
 
 /* Two at once, of which seldom one has somebody to wake. */

@@ -402,10 +402,6 @@ static void write_chunk(const struct spg__topic *topic, struct spg__slot_shared 
     spg__store_release_64(&slot->body[1], chunk); /* pairs: topic.body */
 }
 
-static inline bool somebody_sleeps(const struct spg__alarm *alarm) {
-    return spg__load_light_32(alarm->turn) & 1; /* pairs: alarm.sleeper */
-}
-
 /* The message is whole. Who sleeps has been woken, so that he looks after the commit. */
 static inline void commit(spg_publisher *publisher, struct spg__slot_shared *slot,
                           uint64_t sequence, uint64_t meta) {
@@ -529,10 +525,11 @@ int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, 
         return send_carefully(publisher, data, size, timeout);
     struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
     spg__few_to_shared(slot->body, data, size); /* pairs: topic.body */
-    if (somebody_sleeps(&topic->news))
+    if (spg__alarm_is_awaited(&topic->news))
         return finish_aloud(publisher, slot, sequence, (uint64_t)size << 2);
     commit(publisher, slot, sequence, (uint64_t)size << 2);
-    return somebody_sleeps(&topic->news) || somebody_sleeps(&topic->room) ? tell_aloud(topic) : 0;
+    bool is_awaited = spg__alarm_is_awaited(&topic->news) | spg__alarm_is_awaited(&topic->room);
+    return is_awaited ? tell_aloud(topic) : 0;
 }
 
 /* ---- several --------------------------------------------------------------------------------- */

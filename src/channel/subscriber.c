@@ -493,8 +493,7 @@ int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int
     if (subscriber->protected_out > 0) return tell_progress_apart(subscriber);
     note_received(subscriber);
     store_cursor(subscriber, subscriber->position);
-    /* pairs: alarm.sleeper */
-    return spg__load_light_32(topic->room.turn) & 1 ? tell_room(subscriber) : 0;
+    return spg__alarm_is_awaited(&topic->room) ? tell_room(subscriber) : 0;
 }
 
 /* The first one is waited for; of the others what is there at once. */
