@@ -144,14 +144,16 @@ static inline bool enter_claim(spg_publisher *publisher, struct spg__slot_shared
     return true;
 }
 
-/* The usual case, in a few instructions. False: not so; try_claim tells. */
-SPG__MERGED bool claim_at_once(spg_publisher *publisher, uint64_t *sequence) {
+/* The usual case, in a few instructions: the slot. NULL: not so; try_claim tells. */
+SPG__MERGED struct spg__slot_shared *claim_at_once(spg_publisher *publisher, uint64_t *sequence) {
     const struct spg__topic *topic = &publisher->topic;
     uint64_t next = spg__load_acquire_64(&topic->shared->next); /* pairs: topic.next */
     struct spg__slot_shared *slot = spg__topic_slot(topic, next);
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
     *sequence = next;
-    return is_ready(publisher, slot, state, next) && enter_claim(publisher, slot, state, next);
+    bool is_ours = is_ready(publisher, slot, state, next) &&
+                   enter_claim(publisher, slot, state, next);
+    return is_ours ? slot : NULL;
 }
 
 /* 0 and the claimed sequence; SPG_EAGAIN: no room; SPG_EFULL, SPG_ECORRUPT. */
@@ -519,15 +521,15 @@ SPG__APART static int tell_aloud(const struct spg__topic *topic) {
 /* The usual case calls nothing but in its last step, so that nothing has to be kept for it. */
 int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, int64_t timeout) {
     const struct spg__topic *topic = &publisher->topic;
-    uint64_t sequence;
+    uint64_t sequence, meta = (uint64_t)size << 2;
     if (!spg__channel_is_own(&topic->channel) || size >= publisher->few_end || (!data && size) ||
-        !spg__timeout_is_valid(timeout) || !claim_at_once(publisher, &sequence))
+        !spg__timeout_is_valid(timeout))
         return send_carefully(publisher, data, size, timeout);
-    struct spg__slot_shared *slot = spg__topic_slot(topic, sequence);
+    struct spg__slot_shared *slot = claim_at_once(publisher, &sequence);
+    if (!slot) return send_carefully(publisher, data, size, timeout);
     spg__few_to_shared(slot->body, data, size); /* pairs: topic.body */
-    if (spg__alarm_is_awaited(&topic->news))
-        return finish_aloud(publisher, slot, sequence, (uint64_t)size << 2);
-    commit(publisher, slot, sequence, (uint64_t)size << 2);
+    if (spg__alarm_is_awaited(&topic->news)) return finish_aloud(publisher, slot, sequence, meta);
+    commit(publisher, slot, sequence, meta);
     bool is_awaited = spg__alarm_is_awaited(&topic->news) | spg__alarm_is_awaited(&topic->room);
     return is_awaited ? tell_aloud(topic) : 0;
 }

@@ -51,14 +51,6 @@ static bool still(const struct spg__slot_shared *slot, uint64_t state) {
     return spg__load_relaxed_64(&slot->state) == state;
 }
 
-/* A claim is open for nanoseconds, unless its publisher has lost the processor. */
-static bool stays(const struct spg__slot_shared *slot, uint64_t claimed) {
-    for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
-        if (!still(slot, claimed)) return false;
-    }
-    return true;
-}
-
 static spg_subscriber *subscriber_of(const struct spg_waitable *waitable) {
     return (void *)((char *)waitable - offsetof(struct spg_subscriber, waitable));
 }
@@ -76,7 +68,7 @@ bool spg__subscriber_is_ready(struct spg_waitable *waitable) {
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
     if (spg__slot_sequence(state) != subscriber->position)
         return spg__slot_sequence(state) > subscriber->position;
-    if (spg__slot_phase(state) != SPG__SLOT_CLAIMED || !stays(slot, state)) return true;
+    if (spg__slot_phase(state) != SPG__SLOT_CLAIMED) return true;
     if (!claim_is_dead(subscriber, state)) return false;
     subscriber->claims_seen = CLAIMS_SEEN; /* so that receive asks, too */
     return true;
@@ -367,29 +359,26 @@ static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message
     }
     if (spg__slot_phase(state) != SPG__SLOT_CLAIMED)
         return take_slot(subscriber, slot, state, index, message);
-    if (!stays(slot, state)) return AGAIN;
     if (!claim_is_dead(subscriber, state)) return SPG_EAGAIN;
     if (!subscriber->row) return pass_dead_claim(subscriber, slot, state);
     return spg__topic_recover_unlocked(&subscriber->topic) > 0 ? AGAIN : SPG_EAGAIN;
 }
 
 /* The usual case, in a few instructions, none of them a call: our slot has our sequence, committed
- * by whomever, a small message without a time. False: not so, and `*state` is what there is;
- * try_receive tells. */
-SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_message *message,
-                              uint64_t *state) {
+ * by whomever, a small message without a time. False: not so; try_receive tells. */
+SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     uint64_t position = subscriber->position;
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, position);
-    *state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+    uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
     uint64_t committed = spg__slot_state(position, SPG__SLOT_COMMITTED, 0);
-    if ((*state ^ committed) >= SPG__ROWS_END) return false;
+    if ((state ^ committed) >= SPG__ROWS_END) return false;
     uint64_t meta = spg__load_acquire_64(&slot->meta); /* pairs: topic.body */
     uint64_t size = meta >> 2 & 0x3fff;
     if (meta & (SPG__SLOT_HAS_CHUNK | SPG__SLOT_HAS_TIME)) return false;
     if (size >= subscriber->few_end || position + 1 == subscriber->voids.settles) return false;
     char *copy = subscriber->copies + index * subscriber->copy_bytes;
     copy_few(subscriber, copy, slot, size); /* pairs: topic.body */
-    if (!still(slot, *state)) return false;
+    if (!still(slot, state)) return false;
     message->data = copy;
     message->size = (size_t)size;
     message->publisher = meta >> 16;
@@ -402,13 +391,11 @@ SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_me
 
 SPG__APART static bool take_few(spg_subscriber *subscriber, uint32_t index,
                                 spg_message *message) {
-    uint64_t state;
-    return take_at_once(subscriber, index, message, &state);
+    return take_at_once(subscriber, index, message);
 }
 
 static int try_take(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
     int result;
-    if (take_few(subscriber, index, message)) return 0;
     do {
         result = look(subscriber, index, message);
     } while (result == AGAIN);
@@ -455,6 +442,23 @@ static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
     return try_receive(subscriber, index, message);
 }
 
+/* Nothing is there, and nobody waits in poll: nothing more to do. */
+static inline bool has_nothing(const spg_subscriber *subscriber) {
+    return is_unclaimed(subscriber) && subscriber->waitable.bell_id == 0;
+}
+
+/* A claim is open for nanoseconds, unless its publisher has lost the processor. */
+static bool await_commit(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+    uint64_t claimed = spg__slot_state(subscriber->position, SPG__SLOT_CLAIMED, 0);
+    const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
+    for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
+        if (take_few(subscriber, index, message)) return true;
+        uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
+        if ((state ^ claimed) >= SPG__ROWS_END) return false;
+    }
+    return false;
+}
+
 SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message *message,
                                         int64_t timeout) {
     uint32_t index;
@@ -462,6 +466,14 @@ SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message 
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
+    if (await_commit(subscriber, index, message)) {
+        tell_progress(subscriber);
+        return 0;
+    }
+    if (timeout == 0 && has_nothing(subscriber)) {
+        spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
+        return SPG_EAGAIN;
+    }
     return receive_slowly(subscriber, index, message, timeout);
 }
 
@@ -479,17 +491,9 @@ SPG__APART static int tell_room(const spg_subscriber *subscriber) {
 int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int64_t timeout) {
     const struct spg__topic *topic = &subscriber->topic;
     uint32_t index = subscriber->next_ticket;
-    uint64_t state;
     if (!spg__channel_is_own(&topic->channel) || !message || !spg__timeout_is_valid(timeout) ||
-        subscriber->tickets[index].sequence != 0)
+        subscriber->tickets[index].sequence != 0 || !take_at_once(subscriber, index, message))
         return receive_carefully(subscriber, message, timeout);
-    if (!take_at_once(subscriber, index, message, &state)) {
-        if (timeout != 0 || spg__slot_sequence(state) >= subscriber->position ||
-            subscriber->waitable.bell_id != 0)
-            return receive_carefully(subscriber, message, timeout);
-        spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
-        return SPG_EAGAIN;
-    }
     if (subscriber->protected_out > 0) return tell_progress_apart(subscriber);
     note_received(subscriber);
     store_cursor(subscriber, subscriber->position);
@@ -504,6 +508,7 @@ int spg_subscriber_receive_batch(spg_subscriber *subscriber, spg_message *messag
     int result = spg_subscriber_receive(subscriber, &messages[0], timeout);
     if (result < 0) return result;
     for (; taken < count && free_ticket(subscriber, &index) == 0; taken++) {
+        if (take_few(subscriber, index, &messages[taken])) continue;
         if (try_take(subscriber, index, &messages[taken]) < 0) break;
     }
     if (taken > 1) tell_progress(subscriber);

@@ -218,17 +218,13 @@ static inline void spg__bulk_from_shared(void *private, const spg__word64 *share
  * them in the last word is zeros, and what is read is whole words. */
 static inline void spg__few_to_shared(spg__word64 *shared, const char *private, size_t bytes) {
     size_t rest = bytes % 8, words = bytes / 8, done = 0;
-    uint64_t two[2], last = 0;
-    for (; done + 2 <= words; done += 2) {
-        memcpy(two, private + 8 * done, 8);
-        memcpy(two + 1, private + 8 * done + 8, 8);
-        spg__store_release_64(&shared[done], two[0]);
-        spg__store_release_64(&shared[done + 1], two[1]);
-    }
-    if (done < words) {
-        memcpy(two, private + 8 * done, 8);
-        spg__store_release_64(&shared[done], two[0]);
-    }
+    uint64_t last = 0;
+#ifdef SPG__BULK_BY_WORDS
+    spg__publish_to_shared(shared, private, words * 8);
+#else
+    for (; done + 16 <= bytes; done += 16) memcpy((char *)shared + done, private + done, 16);
+    if (done < words * 8) memcpy((char *)shared + done, private + done, 8);
+#endif
     if (rest == 0) return;
     char *to = (char *)&last;
     const char *from = private + 8 * words;
