@@ -366,7 +366,8 @@ static int look(spg_subscriber *subscriber, uint32_t index, spg_message *message
 
 /* The usual case, in a few instructions, none of them a call: our slot has our sequence, committed
  * by whomever, a small message without a time. False: not so; try_receive tells. */
-SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_message *message,
+                              bool only_few) {
     uint64_t position = subscriber->position;
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, position);
     uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
@@ -375,9 +376,11 @@ SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_me
     uint64_t meta = spg__load_acquire_64(&slot->meta); /* pairs: topic.body */
     uint64_t size = meta >> 2 & 0x3fff;
     if (meta & (SPG__SLOT_HAS_CHUNK | SPG__SLOT_HAS_TIME)) return false;
-    if (size >= subscriber->few_end || position + 1 == subscriber->voids.settles) return false;
+    uint64_t end = only_few ? subscriber->few_end : subscriber->topic.shape.inline_max + 1;
+    if (size >= end || position + 1 == subscriber->voids.settles) return false;
     char *copy = subscriber->copies + index * subscriber->copy_bytes;
-    copy_few(subscriber, copy, slot, size); /* pairs: topic.body */
+    if (only_few) copy_few(subscriber, copy, slot, size); /* pairs: topic.body */
+    else copy_body(subscriber, copy, slot, size);         /* pairs: topic.body */
     if (!still(slot, state)) return false;
     message->data = copy;
     message->size = (size_t)size;
@@ -389,9 +392,10 @@ SPG__MERGED bool take_at_once(spg_subscriber *subscriber, uint32_t index, spg_me
     return true;
 }
 
-SPG__APART static bool take_few(spg_subscriber *subscriber, uint32_t index,
-                                spg_message *message) {
-    return take_at_once(subscriber, index, message);
+/* The same of any size that lies in the slot. */
+SPG__APART static bool take_from_slot(spg_subscriber *subscriber, uint32_t index,
+                                      spg_message *message) {
+    return take_at_once(subscriber, index, message, false);
 }
 
 static int try_take(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
@@ -404,7 +408,8 @@ static int try_take(spg_subscriber *subscriber, uint32_t index, spg_message *mes
 }
 
 static int try_receive(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
-    int result = try_take(subscriber, index, message);
+    bool is_taken = take_from_slot(subscriber, index, message);
+    int result = is_taken ? 0 : try_take(subscriber, index, message);
     if (result == 0) tell_progress(subscriber);
     return result;
 }
@@ -433,8 +438,8 @@ static int receive_waiting(spg_subscriber *subscriber, uint32_t index, spg_messa
     }
 }
 
-static int receive_slowly(spg_subscriber *subscriber, uint32_t index,
-                                     spg_message *message, int64_t timeout) {
+static int receive_slowly(spg_subscriber *subscriber, uint32_t index, spg_message *message,
+                          int64_t timeout) {
     int result = try_receive(subscriber, index, message);
     if (result != SPG_EAGAIN) return result;
     if (timeout != 0) return receive_waiting(subscriber, index, message, timeout);
@@ -448,15 +453,13 @@ static inline bool has_nothing(const spg_subscriber *subscriber) {
 }
 
 /* A claim is open for nanoseconds, unless its publisher has lost the processor. */
-static bool await_commit(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
+static void await_commit(const spg_subscriber *subscriber) {
     uint64_t claimed = spg__slot_state(subscriber->position, SPG__SLOT_CLAIMED, 0);
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
     for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
-        if (take_few(subscriber, index, message)) return true;
         uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
-        if ((state ^ claimed) >= SPG__ROWS_END) return false;
+        if ((state ^ claimed) >= SPG__ROWS_END) break;
     }
-    return false;
 }
 
 SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message *message,
@@ -466,10 +469,7 @@ SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message 
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
-    if (await_commit(subscriber, index, message)) {
-        tell_progress(subscriber);
-        return 0;
-    }
+    await_commit(subscriber);
     if (timeout == 0 && has_nothing(subscriber)) {
         spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
         return SPG_EAGAIN;
@@ -492,7 +492,7 @@ int spg_subscriber_receive(spg_subscriber *subscriber, spg_message *message, int
     const struct spg__topic *topic = &subscriber->topic;
     uint32_t index = subscriber->next_ticket;
     if (!spg__channel_is_own(&topic->channel) || !message || !spg__timeout_is_valid(timeout) ||
-        subscriber->tickets[index].sequence != 0 || !take_at_once(subscriber, index, message))
+        subscriber->tickets[index].sequence != 0 || !take_at_once(subscriber, index, message, true))
         return receive_carefully(subscriber, message, timeout);
     if (subscriber->protected_out > 0) return tell_progress_apart(subscriber);
     note_received(subscriber);
@@ -508,7 +508,7 @@ int spg_subscriber_receive_batch(spg_subscriber *subscriber, spg_message *messag
     int result = spg_subscriber_receive(subscriber, &messages[0], timeout);
     if (result < 0) return result;
     for (; taken < count && free_ticket(subscriber, &index) == 0; taken++) {
-        if (take_few(subscriber, index, &messages[taken])) continue;
+        if (take_from_slot(subscriber, index, &messages[taken])) continue;
         if (try_take(subscriber, index, &messages[taken]) < 0) break;
     }
     if (taken > 1) tell_progress(subscriber);
