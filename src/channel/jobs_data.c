@@ -128,7 +128,7 @@ uint64_t spg__jobs_node(const struct spg__jobs *jobs, uint32_t member, const uin
     if (member == 0 || member > jobs->shape.rows) return 0;
     const struct spg__row_shared *row = spg__jobs_row(jobs, member - 1);
     uint64_t owner = spg__load_acquire_64(&row->owner); /* pairs: jobs.row */
-    /* relaxed: written once by each owner; one more than was noted tells of another */
+    /* relaxed: raised before each owner, and so as new as he is */
     uint64_t now = spg__load_relaxed_64(&row->uses);
     if (owner & SPG__ROW_RECOVERING || (uses && (now & 0xffff) != *uses)) return 0;
     return owner >> SPG__ROW_SHIFT;

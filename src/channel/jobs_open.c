@@ -203,8 +203,7 @@ static void enter(struct spg__jobs *jobs, uint32_t index, enum spg__job_role rol
     jobs->arena.loans = spg__row_loans(jobs, row);
     jobs->own = (struct spg__alarm){&row->turn, &row->bell, 1, jobs->channel.domain->directory};
     /* relaxed: display only, and our own row */
-    spg__store_relaxed_64(&row->uses, spg__load_relaxed_64(&row->uses) + 1);
-    spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime()); /* relaxed: likewise */
+    spg__store_relaxed_64(&row->since, (uint64_t)spg__clock_realtime());
     spg__store_relaxed_64(&row->role, (uint64_t)role);                   /* relaxed: likewise */
     spg__store_relaxed_64(&row->made, 0);                                /* relaxed: likewise */
     spg__store_relaxed_64(&row->taken, 0);                               /* relaxed: likewise */
@@ -213,12 +212,21 @@ static void enter(struct spg__jobs *jobs, uint32_t index, enum spg__job_role rol
     spg__store_relaxed_64(&row->holding, 0);                             /* relaxed: likewise */
 }
 
+/* The row's use is counted before its owner is there, so that who sees the owner sees the count:
+ * a job of the one before is not taken for the next one's (spg__jobs_node). Rows are taken under
+ * the domain's lock. */
+static bool take(struct spg__row_shared *row, uint64_t own) {
+    uint64_t nobody = 0;
+    if (spg__load_acquire_64(&row->owner) != 0) return false; /* pairs: jobs.row */
+    /* relaxed: released with the owner */
+    spg__store_relaxed_64(&row->uses, spg__load_relaxed_64(&row->uses) + 1);
+    return spg__cas_acq_rel_64(&row->owner, &nobody, own); /* pairs: jobs.row */
+}
+
 static int take_row(struct spg__jobs *jobs, enum spg__job_role role) {
     uint64_t own = jobs->channel.node->number << SPG__ROW_SHIFT;
     for (uint32_t i = 0; i < jobs->shape.rows; i++) {
-        uint64_t nobody = 0;
-        /* pairs: jobs.row */
-        if (!spg__cas_acq_rel_64(&spg__jobs_row(jobs, i)->owner, &nobody, own)) continue;
+        if (!take(spg__jobs_row(jobs, i), own)) continue;
         enter(jobs, i, role);
         return 0;
     }

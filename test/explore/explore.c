@@ -21,7 +21,7 @@
 #include "schedule.h"
 #include "trace.h"
 
-enum { STALE_IN_SEARCH = 1, STALE_AT_RANDOM = 1000, LEARNING = 3000, DEPTHS = 5 };
+enum { STALE_AT_RANDOM = 1000, LEARNING = 3000, DEPTHS = 5 };
 
 static struct {
     double seconds; /* of all scenes */
@@ -70,6 +70,11 @@ static void catch_crashes(void) {
     sigaction(SIGABRT, &action, NULL);
 }
 
+static int stale_in_search(void) {
+    if (!exploring->is_weak) return 0;
+    return exploring->stale ? exploring->stale : 1;
+}
+
 static bool run(enum deciding deciding, struct outcome *outcome, struct tally *tally) {
     schedule_run(deciding, outcome);
     tally->deaths += (uint64_t)outcome->deaths;
@@ -99,7 +104,7 @@ static bool learn(struct tally *tally) {
 static bool search(int preemptions, double until, struct tally *tally) {
     struct outcome outcome;
     uint64_t count = 0;
-    schedule_search(preemptions, exploring->deaths, exploring->is_weak ? STALE_IN_SEARCH : 0);
+    schedule_search(preemptions, exploring->deaths, stale_in_search());
     while (schedule_has_next()) {
         if (!run(DECIDE_DEPTH_FIRST, &outcome, tally)) return false;
         if (!outcome.cut && outcome.preemptions == preemptions) count++;
@@ -232,7 +237,7 @@ static uint64_t collect_ends(struct ends *ends, int preemptions, const struct en
     memset(ends, 0, sizeof *ends);
     schedule_cut(reduced);
     schedule_learn(!reduced);
-    schedule_search(preemptions, exploring->deaths, exploring->is_weak ? STALE_IN_SEARCH : 0);
+    schedule_search(preemptions, exploring->deaths, stale_in_search());
     for (; schedule_has_next() && now() < until; count++) {
         schedule_run(DECIDE_DEPTH_FIRST, &outcome);
         if (outcome.cut) continue;
@@ -296,9 +301,10 @@ static int replay(const char *name, const char *schedule) {
 }
 
 int main(int count, char **arguments) {
-    shared_memory = mmap((void *)0x600000000000, SHARED_BYTES, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    shared_memory = mmap((void *)0x600000000000, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                         -1, 0);
     if (shared_memory == MAP_FAILED) return 2;
+    if (mprotect(shared_memory, SHARED_BYTES, PROT_READ | PROT_WRITE) != 0) return 2;
     catch_crashes();
     int at = 1;
     for (; at < count && strncmp(arguments[at], "--", 2) == 0; at++) {

@@ -9,12 +9,20 @@
 
 /* ---- names and openings ---------------------------------------------------------------------- */
 
+enum { SIZE = 7 }; /* a position that nobody locks */
+
 static void step(uint32_t place, enum access access, unsigned victims) {
     if (!is_running) return;
     before(place, access, victims);
     if (access == CHANGE) memory_release_place(place);
     memory_acquire_place(place);
     happened(place, access, 5);
+}
+
+/* Where the kernel keeps what it knows of this lock, or of the file's size. */
+static uint32_t lock_place(int file, uint64_t position) {
+    return PLACE_OF_LOCKS +
+           (uint32_t)(((uint64_t)file * 31 + position + (position >> 12) * 7) % 64);
 }
 
 static int refuse(int result, const char *why) {
@@ -130,10 +138,42 @@ int spg__file_reopen(spg__file *again, spg__file file) {
     return open_number(again, kernel.openings[file].file - 1);
 }
 
+/* What grows is the last thing in memory. Its size is a word of the kernel's, as a lock is. */
+static bool may_grow(const struct file *file) {
+    return file->at + file->size == kernel.memory_used && file->size > 0;
+}
+
+static uint64_t present_size(const struct file *file, int number) {
+    uint32_t place = lock_place(number, SIZE);
+    if (!is_running || !may_grow(file)) return file->size;
+    before(place, LOOK, 0);
+    bool hidden = memory_hides_call(place, SIZE);
+    if (!hidden) memory_acquire_place(place);
+    happened(place, LOOK, hidden ? 6 : 5);
+    return hidden ? file->size_before : file->size;
+}
+
+static int grow(struct file *file, int number, uint64_t size) {
+    uint32_t place = lock_place(number, SIZE);
+    if (!may_grow(file)) fail("only the last file of the machine grows");
+    if (file->at + size > SHARED_BYTES) fail("the machine's files are full");
+    step(place, CHANGE, 0);
+    memory_note_call(place, SIZE);
+    kernel.memory_used = file->at + (uint32_t)size;
+    file->size_before = file->size;
+    file->size = size;
+    return 0;
+}
+
+bool spg__file_is_huge(spg__file file) {
+    (void)file;
+    return false;
+}
+
 int spg__file_facts(spg__file file, struct spg__file_facts *facts) {
     const struct file *found = file_of(file);
     *facts = (struct spg__file_facts){
-        .size = found->size,
+        .size = present_size(found, kernel.openings[file].file),
         .device = 1,
         .number = (uint64_t)kernel.openings[file].file,
         .mode = found->mode,
@@ -152,7 +192,7 @@ int spg__file_set_mode(spg__file file, uint32_t mode) {
 int spg__file_reserve(spg__file file, uint64_t size) {
     struct file *found = file_of(file);
     if (found->size >= size) return 0;
-    if (found->size > 0) fail("the machine's files do not grow");
+    if (found->size > 0) return grow(found, kernel.openings[file].file, size);
     size_t room = (size + PAGE - 1) / PAGE * PAGE;
     if (kernel.memory_used + room > SHARED_BYTES) fail("the machine's files are full");
     found->at = kernel.memory_used;
@@ -162,11 +202,6 @@ int spg__file_reserve(spg__file file, uint64_t size) {
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
-
-static uint32_t lock_place(int file, uint64_t position) {
-    return PLACE_OF_LOCKS +
-           (uint32_t)(((uint64_t)file * 31 + position + (position >> 12) * 7) % 64);
-}
 
 static struct lock *find_lock(int file, uint64_t position) {
     for (int i = 0; i < LOCKS_MAX; i++) {
@@ -195,6 +230,7 @@ int spg__lock_try(spg__file file, uint64_t position) {
     for (int i = 0; i < LOCKS_MAX; i++) {
         if (kernel.locks[i].opening) continue;
         kernel.locks[i] = (struct lock){file + 1, position};
+        memory_note_call(lock_place(number, position), position);
         return 0;
     }
     fail("too many locks");
@@ -212,9 +248,14 @@ int spg__lock_release(spg__file file, uint64_t position) {
 int spg__lock_held(spg__file file, uint64_t position) {
     file_of(file);
     int number = kernel.openings[file].file;
-    step(lock_place(number, position), LOOK, victim(file, position));
+    uint32_t place = lock_place(number, position);
+    if (is_running) before(place, LOOK, victim(file, position));
     const struct lock *lock = find_lock(number, position);
-    return lock && lock->opening != file + 1;
+    bool held = lock && lock->opening != file + 1;
+    bool hidden = held && memory_hides_call(place, position);
+    if (!hidden) memory_acquire_place(place);
+    if (is_running) happened(place, LOOK, hidden ? 6 : 5);
+    return held && !hidden;
 }
 
 static void close_opening(int number) {
@@ -268,14 +309,21 @@ int spg__memory_map(void **address, spg__file file, size_t size, enum spg__memor
     return 0;
 }
 
+int spg__memory_remap(void **address, size_t size, size_t new_size) {
+    (void)address, (void)size, (void)new_size;
+    return 0; /* what grows lies before nothing */
+}
+
 int spg__memory_unmap(void *address, size_t size) {
     (void)address, (void)size;
     return 0;
 }
 
 int spg__memory_map_ring(void **address, spg__file file, uint64_t offset, size_t size) {
-    (void)address, (void)file, (void)offset, (void)size;
-    return refuse(SPG_ENOTSUP, "not on this machine");
+    const struct file *found = file_of(file);
+    if (size != PAGE || offset + size > found->size) fail("a ring is one page of a file");
+    *address = ring_at(found->at + offset);
+    return 0;
 }
 
 /* ---- bells ----------------------------------------------------------------------------------- */

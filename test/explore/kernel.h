@@ -13,7 +13,6 @@ enum {
     LOCKS_MAX = 48,
     GLOBALS_MAX = 2048,
     HEAP_BYTES = 1 << 20,
-    PAGE = 4096,
     FIRST_BELL = 1000
 };
 
@@ -21,7 +20,7 @@ struct file {
     bool is_used, is_directory, is_bell;
     bool rings;
     uint32_t mode, links;
-    uint64_t size;
+    uint64_t size, size_before; /* it grew */
     uint32_t at; /* in the shared memory */
 };
 

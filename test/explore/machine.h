@@ -15,7 +15,9 @@ enum {
     PARTICIPANTS_MAX = 3,
     JUDGE = 3,
     PROCESSES = 4,
+    PAGE = 4096,
     SHARED_BYTES = 3 << 19,
+    ADDRESSES = 3 * SHARED_BYTES, /* of the shared memory, and of rings */
     SHARED_PLACES = SHARED_BYTES / 4, /* a place is four bytes; a word is named by its first */
     PLACE_OF_NAMES = SHARED_PLACES,   /* of the kernel's own: names of files */
     PLACE_OF_LOCKS,                   /* 64 of these: locks, by what they lie on */
@@ -35,9 +37,11 @@ struct scene {
     void (*act)(int);    /* what is explored */
     void (*judge)(void); /* in the judge's process, when all have ended */
     bool may_idle;       /* somebody in it sleeps whom nobody wakes, by contract */
+    int stale;           /* at most so many old values in one execution of the search; 0: one */
 };
 
-extern const struct scene *scenes[128];
+enum { SCENES_MAX = 256 };
+extern const struct scene *scenes[SCENES_MAX];
 extern int scene_count;
 
 /* The scene's own memory: put back like everything else. */
@@ -66,6 +70,9 @@ enum { PATIENCE = 60 * 1000 * 1000 };
 /* Plain data of the user's: as relaxed words, so that who races for them is found out. */
 uint64_t peek(const void *word);
 void poke(void *word, uint64_t value);
+/* The same where nobody may race: in weak scenes that is a failure by itself. */
+uint64_t plain_load(const void *word);
+void plain_store(void *word, uint64_t value);
 
 bool has_died(int participant);
 int deaths(void);
@@ -75,7 +82,12 @@ int deaths(void);
 extern char *shared_memory;
 
 static inline bool is_shared(const void *address) {
-    return (uintptr_t)address - (uintptr_t)shared_memory < SHARED_BYTES;
+    return (uintptr_t)address - (uintptr_t)shared_memory < ADDRESSES;
+}
+/* Behind the shared memory each of its pages has two more addresses, one after the other: a ring of
+ * one page, mapped twice. Nothing lies there; each access goes to the page itself. */
+static inline void *ring_at(uint64_t offset) {
+    return shared_memory + SHARED_BYTES + 2 * offset;
 }
 static inline uint32_t place_of(const void *address) {
     return (uint32_t)(((uintptr_t)address - (uintptr_t)shared_memory) / 4);
@@ -89,6 +101,10 @@ void memory_fence_all(void);
 /* For the kernel's own words: all that was done before the last release is seen. */
 void memory_release_place(uint32_t place);
 void memory_acquire_place(uint32_t place);
+/* A lock was taken there, a file grew; and: is who asks told what was before, since no order tells
+ * it better? */
+void memory_note_call(uint32_t place, uint64_t what);
+bool memory_hides_call(uint32_t place, uint64_t what);
 
 /* ---- schedule.c ------------------------------------------------------------------------------ */
 

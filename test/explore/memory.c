@@ -13,10 +13,14 @@
  * are made. The barrier on all processors is a sequentially consistent fence for everybody. What
  * the kernel compares, and what it changes for a wake-up, is the newest.
  *
+ * That barrier does not hold back a compiler: a relaxed load of another's may have been moved up to
+ * before it, unless something between acquires or is a fence for the compiler (spg__load_light).
+ *
  * Not shown: stores that enter a modification order before one made earlier (2+2W), loads that read
- * from stores yet to come (load buffering), values out of thin air. Plain data are accessed as
- * relaxed words in ascending order: a value that is torn, old, or refilled is seen, but not that
- * the access is a race to C11. */
+ * from stores yet to come (load buffering), values out of thin air. Plain data (the library's own
+ * copies, and what scenes say is plain) are accessed as relaxed words in ascending order; besides,
+ * each access that is not ordered with one of another's to the same word, where one of the two is a
+ * store, is a race and fails. */
 #include "machine.h"
 
 #include <stdlib.h>
@@ -59,6 +63,13 @@ void memory_restore(void) {
 
 /* ---- what lies there ------------------------------------------------------------------------- */
 
+/* Where it lies, if it is looked at through a ring. */
+static void *home(const void *word) {
+    uintptr_t at = (uintptr_t)word - (uintptr_t)ring_at(0);
+    if (at >= 2 * SHARED_BYTES) return (void *)word;
+    return shared_memory + at / (2 * PAGE) * PAGE + at % PAGE;
+}
+
 static uint64_t get(const void *word, unsigned bytes) {
     return bytes == 4 ? *(const uint32_t *)word : *(const uint64_t *)word;
 }
@@ -100,6 +111,12 @@ static int store_count, view_count, known_count;
 static uint16_t newest[KNOWN_MAX];
 static struct view seen[PROCESSES], pending[PROCESSES], fenced[PROCESSES], consistent, fences;
 
+static uint16_t plain_accesses[PARTICIPANTS_MAX];
+
+/* By what a relaxed load may go if it was moved up: the view before others' barriers. */
+static struct view moved[PROCESSES];
+static bool may_move[PROCESSES];
+
 static void join(struct view *into, const struct view *from) {
     for (int i = into->count; i < from->count; i++) into->oldest[i] = 0;
     if (into->count < from->count) into->count = from->count;
@@ -128,9 +145,12 @@ static uint16_t new_view(const struct view *from) {
 void memory_begin(bool is_weak) {
     weak = is_weak;
     execution++;
-    store_count = known_count = 0;
+    store_count = 0;
+    known_count = PARTICIPANTS_MAX; /* before these: how many plain accesses of each are seen */
+    for (int i = 0; i < PARTICIPANTS_MAX; i++) plain_accesses[i] = 0;
     view_count = 1;
     for (int i = 0; i < PROCESSES; i++) seen[i].count = pending[i].count = fenced[i].count = 0;
+    for (int i = 0; i < PROCESSES; i++) may_move[i] = false;
     consistent.count = fences.count = 0;
 }
 
@@ -161,6 +181,8 @@ static bool releases(int order) {
 
 static void read_store(int index, const struct store *store, int order) {
     raise_to(&seen[me], index, store->number);
+    raise_to(&moved[me], index, store->number);
+    if (acquires(order)) may_move[me] = false;
     if (store->view == NO_VIEW) return;
     join(acquires(order) ? &seen[me] : &pending[me], &views[store->view]);
 }
@@ -171,6 +193,7 @@ static void add_store(int index, uint64_t value, int order, bool is_modify) {
     uint16_t number = (uint16_t)(last->number + 1);
     uint16_t store = new_store(value, number, newest[index]);
     raise_to(&seen[me], index, number);
+    raise_to(&moved[me], index, number);
     if (order == memory_order_seq_cst) raise_to(&consistent, index, number);
     uint16_t view = new_view(releases(order) ? &seen[me] : &fenced[me]);
     if (replaced != NO_VIEW) join(&views[view], &views[replaced]);
@@ -187,8 +210,13 @@ static void fence(int who) {
     join(&fenced[who], &seen[who]);
 }
 
+void machine_compiler_fence(void) {
+    may_move[me] = false;
+}
+
 void machine_fence(int order) {
     if (!is_running || !weak) return;
+    may_move[me] = false;
     if (order == memory_order_seq_cst) fence(me);
     if (acquires(order)) join(&seen[me], &pending[me]);
     if (!releases(order)) return;
@@ -200,6 +228,11 @@ void machine_fence(int order) {
 void memory_fence_all(void) {
     if (!is_running || !weak) return;
     before(NOWHERE, CHANGE, 0);
+    for (int i = 0; i < PARTICIPANTS_MAX; i++) {
+        if (!may_move[i]) moved[i].count = 0;
+        if (!may_move[i]) join(&moved[i], &seen[i]);
+        may_move[i] = i != me;
+    }
     for (int i = 0; i < 2 * PARTICIPANTS_MAX; i++) fence(i % PARTICIPANTS_MAX);
     happened_to_all(1);
 }
@@ -214,16 +247,34 @@ void memory_release_place(uint32_t place) {
 }
 
 void memory_acquire_place(uint32_t place) {
+    may_move[me] = false; /* a call */
     if (!is_running || !weak || known[place].execution != execution) return;
     const struct store *store = &stores[newest[known[place].index]];
     if (store->view != NO_VIEW) join(&seen[me], &views[store->view]);
+}
+
+/* C11 says nothing of system calls. Here they are the least that they can be: taking a lock, or
+ * growing a file, is a store that releases, and a question after it a load that acquires. So who
+ * has seen nothing that came after it may be told that the lock is free, or the former size. (That
+ * it is still held may be told to anybody; it only delays.) */
+void memory_note_call(uint32_t place, uint64_t what) {
+    if (is_running && weak) add_store(know(place, 0), what, memory_order_release, true);
+}
+
+bool memory_hides_call(uint32_t place, uint64_t what) {
+    if (!is_running || !weak || known[place].execution != execution) return false;
+    int index = known[place].index;
+    const struct store *store = &stores[newest[index]];
+    return store->number > oldest_of(&seen[me], index) && store->value == what &&
+           choose_value(place, 2) == 1;
 }
 
 /* ---- weak accesses --------------------------------------------------------------------------- */
 
 /* Those that may be read, the newest first; without those of value `unwanted`. */
 static int readable(int index, int order, const uint64_t *unwanted, uint16_t *found, int most) {
-    uint16_t least = oldest_of(&seen[me], index);
+    bool is_moved = order == memory_order_relaxed && may_move[me];
+    uint16_t least = oldest_of(is_moved ? &moved[me] : &seen[me], index);
     int count = 0;
     if (order == memory_order_seq_cst && oldest_of(&consistent, index) > least)
         least = oldest_of(&consistent, index);
@@ -275,6 +326,7 @@ static bool swap_weakly(void *word, unsigned bytes, uint64_t *expected, uint64_t
 /* ---- accesses -------------------------------------------------------------------------------- */
 
 uint64_t machine_load(const void *word, unsigned bytes, int order) {
+    word = home(word);
     if (!is_running || !is_shared(word)) return get(word, bytes);
     uint32_t place = place_of(word);
     before(place, LOOK, 0);
@@ -284,6 +336,7 @@ uint64_t machine_load(const void *word, unsigned bytes, int order) {
 }
 
 void machine_store(void *word, unsigned bytes, uint64_t value, int order) {
+    word = home(word);
     if (!is_shared(word)) {
         put(word, bytes, value);
         return;
@@ -305,6 +358,7 @@ static uint64_t changed(enum machine_change change, uint64_t old, uint64_t opera
 uint64_t machine_modify(void *word, unsigned bytes, enum machine_change change, uint64_t operand,
                         int order) {
     uint64_t old;
+    word = home(word);
     bool is_step = is_running && is_shared(word);
     uint32_t place = place_of(word);
     if (is_step) {
@@ -323,6 +377,7 @@ uint64_t machine_modify(void *word, unsigned bytes, enum machine_change change, 
 }
 
 bool machine_swap_if(void *word, unsigned bytes, uint64_t *expected, uint64_t value, int order) {
+    word = home(word);
     if (is_running && is_shared(word)) {
         uint32_t place = place_of(word);
         before(place, CHANGE, 0);
@@ -337,6 +392,42 @@ bool machine_swap_if(void *word, unsigned bytes, uint64_t *expected, uint64_t va
     return same;
 }
 
+/* ---- races ----------------------------------------------------------------------------------- */
+
+/* Of a word: the last plain load and the last plain store of each, counted in its accesses. */
+static struct plain {
+    uint32_t execution;
+    uint16_t last[2][PARTICIPANTS_MAX];
+} plain[PLACES];
+
+static void check_ordered(const uint16_t *last, const char *before, const char *now) {
+    for (int i = 0; i < PARTICIPANTS_MAX; i++) {
+        if (i == me || has_died(i) || last[i] <= oldest_of(&seen[me], i)) continue;
+        fail("%c %s what %c %s: nothing puts them in order", 'a' + me, now, 'a' + i, before);
+    }
+}
+
+static void note_plain(const void *word, enum access access) {
+    if (!is_running || !weak || !is_shared(word)) return;
+    struct plain *found = &plain[place_of(home(word))];
+    if (found->execution != execution) *found = (struct plain){execution, {{0}}};
+    check_ordered(found->last[CHANGE], "stored", access == CHANGE ? "stores" : "loads");
+    if (access == CHANGE) check_ordered(found->last[LOOK], "loaded", "stores");
+    raise_to(&seen[me], me, ++plain_accesses[me]);
+    found->last[access][me] = plain_accesses[me];
+}
+
+uint64_t plain_load(const void *word) {
+    uint64_t value = peek(word);
+    note_plain(word, LOOK);
+    return value;
+}
+
+void plain_store(void *word, uint64_t value) {
+    poke(word, value);
+    note_plain(word, CHANGE);
+}
+
 uint64_t peek(const void *word) {
     return machine_load(word, 8, memory_order_relaxed);
 }
@@ -349,15 +440,15 @@ void poke(void *word, uint64_t value) {
 
 static void copy_word(char *to, const char *from, size_t bytes) {
     uint64_t value = 0;
-    if (is_shared(from)) value = peek(from);
+    if (is_shared(from)) value = plain_load(from);
     else memcpy(&value, from, bytes);
     if (!is_shared(to)) {
         memcpy(to, &value, bytes);
         return;
     }
-    uint64_t whole = *(const uint64_t *)(const void *)to;
+    uint64_t whole = get(home(to), 8);
     memcpy(&whole, &value, bytes);
-    poke(to, whole);
+    plain_store(to, whole);
 }
 
 void *machine_memmove(void *to, const void *from, size_t bytes) {

@@ -42,7 +42,7 @@ static void loan_one(int who) {
     void *loan;
     fill(value, who);
     CHECK_OK(spg_cell_loan(notes->cell[who], &loan, SPG_FOREVER));
-    for (int i = 0; i < WORDS; i++) poke((uint64_t *)loan + i, value[i]);
+    for (int i = 0; i < WORDS; i++) plain_store((uint64_t *)loan + i, value[i]);
     CHECK_OK(spg_cell_publish(notes->cell[who], sizeof value));
     notes->finished++;
 }
@@ -180,7 +180,20 @@ static void two_ring(int who) {
 static const struct scene rings = {"bell-two-ring", 3,          4,        1,
                                    false,           open_bells, two_ring, judge_cell};
 
+/* Who closes leaves no word, whether it was rung or not. */
+static void ring_and_close(int who) {
+    if (who == 0) write_one(who);
+    else CHECK_OK(spg_cell_close(notes->cell[who]));
+}
+static void judge_closed(void) {
+    const struct spg__cell_shared *shared = notes->cell[JUDGE]->shared;
+    for (int i = 0; i < SPG__CELL_BELLS; i++) CHECK(peek(&shared->bells[i]) == 0);
+    judge_cell();
+}
+static const struct scene closes = {"bell-close", 2,          1,             1,
+                                    false,        open_bells, ring_and_close, judge_closed};
+
 const struct scene *const cell_scenes[] = {&cell3,           &cell2,  &cell_weak,  &cell_loans,
                                            &cell_loans_weak, &waits2, &waits3,     &waits_weak,
-                                           &polls2,          &polls3, &polls_weak, &rings};
+                                           &polls2,          &polls3, &polls_weak, &rings, &closes};
 const int cell_scene_count = sizeof cell_scenes / sizeof *cell_scenes;

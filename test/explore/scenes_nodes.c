@@ -4,6 +4,7 @@
 
 #include "machine.h"
 #include "node/node.h"
+#include "sync/owner.h"
 
 enum { IDS_MAX = 8, PLACES_LOOKED_AT = 4 };
 
@@ -21,6 +22,14 @@ static void note_id(uint64_t id) {
     notes->ids[notes->count++] = id;
 }
 
+/* Does the table say so here and now? Then all that came before it is seen as well. */
+static bool is_entered(uint64_t id) {
+    spg_node *node;
+    CHECK_OK(spg__self_node(&node));
+    const spg__word64 *state = &node->domain.table->places[spg__number_place(id)].state;
+    return spg__load_acquire_64(state) == spg__state(spg__number_generation(id), SPG__PHASE_TAKEN);
+}
+
 /* Whoever lived before the question and after it was alive; whoever was dead before it was not. */
 static void ask_after_others(int who) {
     for (int other = 0; other < PARTICIPANTS_MAX; other++) {
@@ -28,9 +37,10 @@ static void ask_after_others(int who) {
         int changes = notes->changes[other];
         bool was_dead = has_died(other);
         if (other == who || id == 0) continue;
+        bool entered = is_entered(id);
         int alive = spg_node_alive(NULL, id);
         if (was_dead) CHECK(alive == 0);
-        else if (changes == notes->changes[other] && !has_died(other)) CHECK(alive == 1);
+        else if (entered && changes == notes->changes[other] && !has_died(other)) CHECK(alive == 1);
     }
 }
 
@@ -123,6 +133,18 @@ static void join_first(int who) {
     notes->open[who] = id;
     ask_after_others(who);
 }
+/* What another has not finished is not mistaken for what a dead one left. */
+static void open_one(int who) {
+    if (who == 0) notes = scene_memory(sizeof *notes);
+    else open_nodes(who);
+}
+static void join_or_recover(int who) {
+    if (who == 0) join_first(who);
+    else recover_places();
+}
+static const struct scene reclaims_weak = {"node-reclaim-weak", 2,          1, 1, true, open_one,
+                                           join_or_recover,     judge_nodes};
+
 static void judge_first(void) {
     uint64_t id;
     CHECK_OK(spg_node_id(NULL, &id));
@@ -134,5 +156,43 @@ static const struct scene firsts = {"node-first", 2,          3,          2, fal
 static const struct scene firsts3 = {"node-first-three", 3,          7,          1, false,
                                      open_nothing,       join_first, judge_first};
 
-const struct scene *const node_scenes[] = {&two, &two_weak, &reclaims, &firsts, &firsts3};
+/* The second stands for another thread of the first one's process: it has the same page. For calls
+ * that look further it has a node of its own. */
+static struct threads {
+    struct spg__self page;
+    struct spg__sync_shared lock;
+} * threads;
+
+static void open_threads(int who) {
+    if (who == 0) {
+        threads = scene_shared(sizeof *threads);
+        CHECK_OK(spg__self_incarnate());
+        threads->page = *spg__self();
+        spg__self_page = &threads->page;
+    } else if (who == 1) {
+        CHECK_OK(spg__own_init(&threads->lock.domain));
+        spg__store_relaxed_32(&threads->lock.kind, SPG__MUTEX);
+        spg__self_page = &threads->page;
+    }
+}
+
+/* A thread that finds the domain of its process finds the number of its node as well. */
+static void join_beside(int who) {
+    if (who == 0) {
+        CHECK_OK(spg__self_join());
+        return;
+    }
+    int result = spg__own_check(&threads->lock, SPG__MUTEX);
+    CHECK(result == 0 || result == SPG_EDOMAIN);
+    if (result == 0) CHECK(spg__self_word() != 0);
+}
+
+static void judge_threads(void) {
+}
+
+static const struct scene threads_weak = {
+    "node-threads-weak", 2, 0, 0, true, open_threads, join_beside, judge_threads};
+
+const struct scene *const node_scenes[] = {&two,    &two_weak, &reclaims,    &reclaims_weak,
+                                           &firsts, &firsts3,  &threads_weak};
 const int node_scene_count = sizeof node_scenes / sizeof *node_scenes;

@@ -15,7 +15,10 @@ static struct guarded {
     SPG_ALIGN_8 uint64_t inside, count, again, flag, value[2];
 } * guarded;
 
-static struct notes { int sections, repairs, waits, rounds, arrived[2]; } * notes;
+static struct notes {
+    int sections, repairs, waits, rounds, arrived[2];
+    uint64_t first;
+} * notes;
 
 static void open_sync(int who) {
     uint64_t id;
@@ -304,6 +307,37 @@ static void judge_barrier(void) {
 static const struct scene barrier2 = {"barrier", 2,         3,           1,
                                       false,     open_sync, act_barrier, judge_barrier};
 
+static void open_members(int who) {
+    open_sync(who);
+    if (who < 2) CHECK(spg_barrier_wait(&guarded->barrier, SPG_NOWAIT) == SPG_EAGAIN);
+    if (who == 0) CHECK_OK(spg_node_id(NULL, &notes->first));
+}
+
+static bool first_has_arrived(void) {
+    const uint64_t *rows = &guarded->barrier.words[8];
+    for (int i = 0; i < SPG_BARRIER_MEMBERS_MAX; i++) {
+        bool target = peek(&rows[2 * i + 1]) >> 32 != 0;
+        if (target && peek(&rows[2 * i]) >> 4 == notes->first) return true;
+    }
+    return false;
+}
+
+/* Two are members. One waits, the other dies, and a third comes: the one is told, whatever becomes
+ * of the third. */
+static void act_newcomer(int who) {
+    if (who == 2 && !first_has_arrived()) return;
+    int result = spg_barrier_wait(&guarded->barrier, who == 2 ? PATIENCE : SPG_FOREVER);
+    if (who == 2 && result == SPG_EFULL) return;
+    if (who == 2 && result == SPG_ETIMEDOUT && has_died(1)) return;
+    CHECK(result == 0 || result == 1 || (result == SPG_EPEERDEAD && deaths() > 0));
+}
+
+static void judge_newcomer(void) {
+}
+
+static const struct scene newcomer = {
+    "barrier-newcomer", 3, 6, 2, false, open_members, act_newcomer, judge_newcomer};
+
 /* ---- seqlock --------------------------------------------------------------------------------- */
 
 static void act_seqlock(int who) {
@@ -337,8 +371,8 @@ static const struct scene seqlock_weak = {"seqlock-weak", 2,   1, 1, true, open_
                                           judge_seqlock,  true};
 
 const struct scene *const sync_scenes[] = {
-    &mutex2,     &mutex3,      &mutex_weak, &mutex_try,  &plain,          &plain_weak,
-    &plain3,     &owned,       &owned3,     &owned_weak, &event2,         &event3,
-    &event_weak, &pulse,       &condition2, &condition3, &condition_weak, &rwlock2,
-    &rwlock3,    &rwlock_weak, &barrier2,   &seqlock2,   &seqlock3,       &seqlock_weak};
+    &mutex2,     &mutex3,     &mutex_weak,     &mutex_try,   &plain,   &plain_weak,  &plain3,
+    &owned,      &owned3,     &owned_weak,     &event2,      &event3,  &event_weak,  &pulse,
+    &condition2, &condition3, &condition_weak, &rwlock2,     &rwlock3, &rwlock_weak, &barrier2,
+    &newcomer,   &seqlock2,   &seqlock3,       &seqlock_weak};
 const int sync_scene_count = sizeof sync_scenes / sizeof *sync_scenes;

@@ -24,6 +24,7 @@ uint64_t machine_modify(void *word, unsigned bytes, enum machine_change change, 
                         int order);
 bool machine_swap_if(void *word, unsigned bytes, uint64_t *expected, uint64_t value, int order);
 void machine_fence(int order);
+void machine_compiler_fence(void);
 
 static inline uint32_t machine_load_32(const void *word, int order) {
     return (uint32_t)machine_load(word, 4, order);
@@ -78,6 +79,6 @@ static inline void machine_store_64(void *word, uint64_t value, int order) {
     _Generic((word), _Atomic uint32_t *: machine_cas_32, _Atomic uint64_t *: machine_cas_64)(      \
         (word), (expected), (value), (order))
 #define atomic_thread_fence(order) machine_fence(order)
-#define atomic_signal_fence(order) ((void)0)
+#define atomic_signal_fence(order) machine_compiler_fence()
 
 #endif
