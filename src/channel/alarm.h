@@ -45,11 +45,16 @@ static inline void spg__alarm_sound(const struct spg__alarm *alarm) {
 }
 
 /* Two at once, of which seldom one has somebody to wake. */
+static inline bool spg__alarm_are_awaited(const struct spg__alarm *first,
+                                          const struct spg__alarm *second) {
+    uint32_t turns = spg__load_light_32(first->turn); /* pairs: alarm.sleeper */
+    turns |= spg__load_light_32(second->turn);        /* pairs: alarm.sleeper */
+    return turns & 1;
+}
+
 static inline void spg__alarm_sound_both(const struct spg__alarm *first,
                                          const struct spg__alarm *second) {
-    /* pairs: alarm.sleeper */
-    if ((spg__load_light_32(first->turn) | spg__load_light_32(second->turn)) & 1)
-        spg__alarm_raise_both(first, second);
+    if (spg__alarm_are_awaited(first, second)) spg__alarm_raise_both(first, second);
 }
 
 /* What every receiver's handle embeds. */

@@ -530,8 +530,7 @@ int spg_publisher_send(spg_publisher *publisher, const void *data, size_t size, 
     spg__few_to_shared(slot->body, data, size); /* pairs: topic.body */
     if (spg__alarm_is_awaited(&topic->news)) return finish_aloud(publisher, slot, sequence, meta);
     commit(publisher, slot, sequence, meta);
-    bool is_awaited = spg__alarm_is_awaited(&topic->news) | spg__alarm_is_awaited(&topic->room);
-    return is_awaited ? tell_aloud(topic) : 0;
+    return spg__alarm_are_awaited(&topic->news, &topic->room) ? tell_aloud(topic) : 0;
 }
 
 /* ---- several --------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ static void patch_word(off_t at, uint64_t word) {
     patch(at, &word, sizeof word);
 }
 
-enum { AT_LATEST = 256, AT_GUARD = 384, AT_PINS = 896, AT_BUFFERS = 1920 };
+enum { AT_HEADER_SIZE = 28, AT_LATEST = 256, AT_GUARD = 384, AT_PINS = 896, AT_BUFFERS = 1920 };
 
 TEST(versions_end_with_an_error) {
     char found[8];
@@ -60,6 +60,38 @@ TEST(words_that_cannot_be_right_are_told) {
         patch_word(at, UINT64_MAX);
         CHECK_RESULT(SPG_ECORRUPT, spg_cell_open(&other, NULL, cell_name(), NULL));
         patch_word(at, was);
+        close(fd);
+    }
+    CHECK_OK(spg_cell_open(&other, NULL, cell_name(), NULL));
+    CHECK_OK(spg_cell_close(other));
+    close_and_unlink(cell);
+}
+
+/* Each could be a cell's, but not in a file of this size. */
+TEST(numbers_that_contradict_the_size_are_told) {
+    static const uint64_t numbers[][2] = {{4096, 3}, {8, 64}, {1, 4}};
+    spg_cell *cell = open_cell(8, 3), *other;
+    for (int i = 0; i < 3; i++) {
+        patch(64, numbers[i], sizeof numbers[i]);
+        CHECK_RESULT(SPG_ECORRUPT, spg_cell_open(&other, NULL, cell_name(), NULL));
+    }
+    patch(64, (const uint64_t[]){8, 3}, 16);
+    CHECK_OK(spg_cell_open(&other, NULL, cell_name(), NULL));
+    CHECK_OK(spg_cell_close(other));
+    close_and_unlink(cell);
+}
+
+/* Too small for itself, or larger than all there is. */
+TEST(a_length_of_the_header_that_cannot_be_right_is_told) {
+    static const uint32_t lengths[] = {0, 1, 63, UINT32_MAX};
+    spg_cell *cell = open_cell(8, 3), *other;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        uint32_t was;
+        int fd = open(cell_path(), O_RDWR);
+        CHECK_INT(4, pread(fd, &was, 4, AT_HEADER_SIZE));
+        patch(AT_HEADER_SIZE, &lengths[i], 4);
+        CHECK_RESULT(SPG_ECORRUPT, spg_cell_open(&other, NULL, cell_name(), NULL));
+        patch(AT_HEADER_SIZE, &was, 4);
         close(fd);
     }
     CHECK_OK(spg_cell_open(&other, NULL, cell_name(), NULL));

@@ -111,6 +111,108 @@ TEST(since_when_a_job_is_in_hand_is_told) {
     CHECK_OK(spg_queue_close(queue));
 }
 
+/* ---- what they did --------------------------------------------------------------------------- */
+
+enum { RING = 4 };
+
+static spg_publisher *publish(void) {
+    spg_publisher *publisher;
+    spg_topic_options options = SPG_TOPIC_OPTIONS;
+    options.slots = RING;
+    CHECK_OK(spg_publisher_open(&publisher, NULL, "t", &options));
+    return publisher;
+}
+
+static void overrun(spg_publisher *publisher, spg_subscriber *subscriber) {
+    spg_message message;
+    for (int i = 0; i < 2 * RING; i++)
+        CHECK_OK(spg_publisher_send(publisher, "x", 1, SPG_NOWAIT));
+    CHECK_OK(spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));
+    CHECK_OK(spg_subscriber_release(subscriber, &message));
+}
+
+TEST(what_members_of_a_topic_did_is_told) {
+    uint64_t began = now();
+    spg_publisher *publisher = publish();
+    spg_subscriber *subscriber = subscribe(SPG_MAY_LOSE);
+    overrun(publisher, subscriber);
+    spg_member sender = member_of("topic:t", SPG_ROLE_PUBLISHER);
+    spg_member receiver = member_of("topic:t", SPG_ROLE_SUBSCRIBER);
+    CHECK_INT(2 * RING, sender.sent);
+    check_recent(sender.since, began);
+    CHECK_INT(1, receiver.received);
+    CHECK_INT(0, receiver.must_not_lose);
+    CHECK(receiver.lost >= RING && receiver.lost < 2 * RING);
+    CHECK_INT(2 * RING - 1 - (int)receiver.lost, receiver.behind);
+    check_recent(receiver.since, began);
+    CHECK_OK(spg_subscriber_close(subscriber));
+    subscriber = subscribe(SPG_MUST_NOT_LOSE);
+    CHECK_INT(1, member_of("topic:t", SPG_ROLE_SUBSCRIBER).must_not_lose);
+    CHECK_OK(spg_subscriber_close(subscriber));
+    CHECK_OK(spg_publisher_close(publisher));
+}
+
+ROLE(member_with_figures) {
+    char bytes[LARGE] = "";
+    spg_message message;
+    spg_subscriber *subscriber = subscribe(SPG_MAY_LOSE);
+    spg_publisher *publisher = publish();
+    overrun(publisher, subscriber);
+    while (spg_subscriber_receive(subscriber, &message, SPG_NOWAIT) == 0)
+        CHECK_OK(spg_subscriber_release(subscriber, &message));
+    CHECK_OK(spg_publisher_send(publisher, bytes, sizeof bytes, SPG_NOWAIT));
+    CHECK_OK(spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));
+    step_reach(1);
+    CHECK_OK(spg_subscriber_receive(subscriber, &message, SPG_FOREVER));
+}
+
+ROLE(publisher_that_sleeps) {
+    spg_publisher *publisher = publish();
+    for (;;) CHECK_OK(spg_publisher_send(publisher, "x", 1, SPG_FOREVER));
+}
+
+/* Its row is that of one that died asleep. */
+TEST(who_comes_after_a_dead_subscriber_begins_with_nothing) {
+    spg_publisher *publisher = publish();
+    uint64_t began = now();
+    struct role *dead = role_start("member_with_figures");
+    step_await(1);
+    await_sleep("topic:t", SPG_ROLE_SUBSCRIBER, began);
+    role_kill(dead);
+    began = now();
+    spg_subscriber *subscriber = subscribe(SPG_MUST_NOT_LOSE);
+    spg_member member = member_of("topic:t", SPG_ROLE_SUBSCRIBER);
+    CHECK_INT(0, member.received + member.lost + member.asleep + member.held + member.held_since);
+    CHECK_INT(1, member.must_not_lose);
+    check_recent(member.since, began);
+    CHECK_OK(spg_subscriber_close(subscriber));
+    CHECK_OK(spg_publisher_close(publisher));
+}
+
+TEST(who_comes_after_a_dead_publisher_begins_with_nothing) {
+    spg_publisher *publisher = publish();
+    spg_subscriber *subscriber = subscribe(SPG_MUST_NOT_LOSE);
+    CHECK_OK(spg_publisher_close(publisher));
+    uint64_t began = now();
+    struct role *dead = role_start("publisher_that_sleeps");
+    struct search search = {.role = SPG_ROLE_PUBLISHER};
+    spg_channel_facts facts = {.struct_size = sizeof facts};
+    while (search.found.asleep == 0) {
+        CHECK_OK(spg_channel_stat(NULL, "topic:t", &facts, note, &search));
+        nap();
+    }
+    CHECK_INT(RING, search.found.sent);
+    CHECK(search.found.since + (uint64_t)MILLISECONDS(50) >= began);
+    role_kill(dead);
+    began = now();
+    publisher = publish();
+    spg_member member = member_of("topic:t", SPG_ROLE_PUBLISHER);
+    CHECK_INT(0, member.sent + member.asleep);
+    check_recent(member.since, began);
+    CHECK_OK(spg_subscriber_close(subscriber));
+    CHECK_OK(spg_publisher_close(publisher));
+}
+
 /* ---- who sleeps ------------------------------------------------------------------------------ */
 
 ROLE(subscriber_that_waits) {

@@ -1,4 +1,6 @@
 /* nodes.c: who is alive and who is dead: however a process began, forked, slept or ended. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <spawn.h>
 
@@ -271,6 +273,45 @@ TEST(handles_in_a_fork_child_are_refused_and_its_default_node_is_new) {
     CHECK_OK(spg_node_close(node));
     CHECK_INT(0, alive(id));
     CHECK_OK(spg_node_close(NULL));
+}
+
+/* From now on the kernel takes every advice on memory and follows none, as some emulators do. */
+static void ignore_advice(void) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
+        SKIP("no filter is permitted here");
+    }
+}
+
+static spg_mutex *shared_mutex;
+
+static void lock_and_look_as_child(void *argument) {
+    CHECK_OK(spg_mutex_lock(shared_mutex, SPG_NOWAIT));
+    CHECK_OK(spg_mutex_unlock(shared_mutex));
+    look_as_child(argument);
+}
+
+TEST(a_fork_child_is_new_also_where_its_page_is_not_wiped) {
+    spg_node *node;
+    uint64_t id;
+    ignore_advice();
+    shared_mutex = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK_OK(spg_mutex_init(shared_mutex));
+    *counter(IDS) = (int64_t)own_id();
+    CHECK_OK(spg_node_open(&node, NULL));
+    CHECK_OK(spg_node_id(node, &id));
+    *counter(IDS + 1) = (int64_t)id;
+    ROLE_ENDS_WELL(role_fork(look_as_child, node));
+    ROLE_ENDS_WELL(role_fork(lock_and_look_as_child, node));
+    CHECK_INT(1, alive(id));
+    CHECK_OK(spg_node_close(node));
 }
 
 static pid_t fork_without_handlers(void) {

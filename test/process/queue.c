@@ -174,6 +174,40 @@ TEST(without_memory_a_push_waits_and_its_loan_stays) {
     CHECK_OK(spg_queue_close(queue));
 }
 
+static void *loan_bytes(spg_queue *queue, size_t size) {
+    void *data;
+    CHECK_OK(spg_queue_loan(queue, size, &data, SPG_NOWAIT));
+    return data;
+}
+
+/* The search goes on behind what was given out last, which may be part of another piece by now. */
+TEST(memory_that_was_joined_is_not_given_out_twice) {
+    enum { PIECE = 64 };
+    void *pieces[4], *none;
+    spg_queue_options options = SPG_QUEUE_OPTIONS;
+    options.holds = 8;
+    options.budget = 4 * PIECE;
+    spg_queue *queue = open_with(&options);
+    for (int i = 0; i < 4; i++) pieces[i] = loan_bytes(queue, PIECE);
+    CHECK_OK(spg_queue_discard(queue, pieces[0]));
+    CHECK(loan_bytes(queue, PIECE) == pieces[0]);
+    CHECK_OK(spg_queue_discard(queue, pieces[0]));
+    CHECK_OK(spg_queue_discard(queue, pieces[1]));
+    CHECK_RESULT(SPG_EAGAIN, spg_queue_loan(queue, 3 * PIECE, &none, SPG_NOWAIT));
+    loan_bytes(queue, PIECE);
+    CHECK_RESULT(SPG_EAGAIN, spg_queue_loan(queue, 2 * PIECE, &none, SPG_NOWAIT));
+    CHECK_OK(spg_queue_close(queue));
+}
+
+TEST(a_new_queue_of_the_most_slots_takes_a_job_at_once) {
+    spg_queue_options options = SPG_QUEUE_OPTIONS;
+    options.slots = 65536;
+    spg_queue *queue = open_with(&options);
+    push_number(queue, 7, SPG_NOWAIT);
+    CHECK_INT(7, pop_number(queue));
+    CHECK_OK(spg_queue_close(queue));
+}
+
 TEST(a_queue_without_memory_takes_what_fits_in_its_slots) {
     spg_queue_options options = SPG_QUEUE_OPTIONS;
     options.budget = 0;

@@ -150,6 +150,19 @@ TEST(a_tail_that_cannot_move_is_told_at_once) {
     unlink(queue_path());
 }
 
+TEST(a_chunk_that_ends_beyond_the_memory_is_told) {
+    enum { UNITS = BUDGET / 64 };
+    void *data;
+    spg_queue_options options = small();
+    spg_queue *queue = open_with(&options);
+    patch(queue_path(), MAP, (UNITS + 1) << 2);
+    CHECK_RESULT(SPG_ECORRUPT, spg_queue_loan(queue, 64, &data, SPG_NOWAIT));
+    patch(queue_path(), MAP, UNITS << 2);
+    CHECK_OK(spg_queue_loan(queue, 64, &data, SPG_NOWAIT));
+    CHECK_OK(spg_queue_close(queue));
+    unlink(queue_path());
+}
+
 TEST(several_words_of_a_queue_may_be_noise) {
     uint64_t random = 362436069;
     spg_queue_options options = small();
