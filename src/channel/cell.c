@@ -22,11 +22,11 @@
  * the wish and grant it, or find the buffer; both keep them off it. So one try suffices.
  *
  * Who waits for whom: nobody for a reader; a reader for nobody. A read ends after four copies, one
- * look at every pin, and one more copy. Only if all pins are taken by the living, or a writer grants
- * a dead reader's wish while it takes his pin (then the next round has it), or the reader may not
- * write, does it go on to copy as before: then it fails as long as writers succeed (it is lock-free,
- * not wait-free), and gives up after a thousand times. A writer waits for the guard; one that is
- * stopped holds up writers, and no reader. With the guard its steps are bounded.
+ * look at every pin, and one more copy. Only if all pins are taken by the living, or a writer
+ * grants a dead reader's wish while it takes his pin (then the next round has it), or the reader
+ * may not write, does it go on to copy as before: then it fails as long as writers succeed (it is
+ * lock-free, not wait-free), and gives up after a thousand times. A writer waits for the guard; one
+ * that is stopped holds up writers, and no reader. With the guard its steps are bounded.
  *
  * Death of a writer: before the commit the value is as it was, and its buffer is free, whatever its
  * stamp; after, the new one stands. The guard names the dead, and the next writer takes it over;
@@ -307,6 +307,6 @@ spg_waitable *spg_cell_waitable(spg_cell *cell) {
 }
 
 int spg_cell_fd(spg_cell *cell) {
-    int result = check(cell);
+    int result = cell ? check(cell) : SPG_EINVAL;
     return result < 0 ? result : spg__waitable_fd(&cell->waitable);
 }

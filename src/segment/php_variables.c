@@ -11,6 +11,7 @@
  * machine's order. Others may write meanwhile, so a number is loaded once and then judged. */
 #include <samepage/php.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -121,8 +122,9 @@ static int read_float(const char *text, double *real) {
 
 static int read_integer(const char *text, int64_t *integer) {
     char *end;
+    errno = 0;
     *integer = strtoll(text, &end, 10);
-    return *end == ';' && end[1] == '\0' ? 0 : SPG_ECORRUPT;
+    return errno == 0 && *end == ';' && end[1] == '\0' ? 0 : SPG_ECORRUPT;
 }
 
 static int read_number(const char *bytes, size_t size, spg_php_value *value) {
@@ -130,8 +132,10 @@ static int read_number(const char *bytes, size_t size, spg_php_value *value) {
     if (size < 4 || size >= sizeof text || bytes[1] != ':') return SPG_ECORRUPT;
     memcpy(text, bytes, size);
     value->type = text[0] == 'd' ? SPG_PHP_FLOAT : text[0] == 'i' ? SPG_PHP_INT : SPG_PHP_BOOL;
-    return text[0] == 'd' ? read_float(text + 2, &value->real)
-                          : read_integer(text + 2, &value->integer);
+    if (text[0] == 'd') return read_float(text + 2, &value->real);
+    int result = read_integer(text + 2, &value->integer);
+    if (text[0] == 'b') value->integer = value->integer != 0;
+    return result;
 }
 
 /* s:LENGTH:"BYTES"; */

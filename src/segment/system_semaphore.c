@@ -74,7 +74,11 @@ static int parse_php(struct name *name, const char *text) {
 static int parse_qt(struct name *name, const char *text) {
     int result = spg__segment_name_parse_qt_semaphore(&name->sysv, text + strlen("qt:"));
     if (result < 0) return result;
-    if (name->sysv.kind == SPG__POSIX) return parse_posix(name, name->sysv.text);
+    if (name->sysv.kind == SPG__POSIX) {
+        char posix[sizeof name->sysv.text];
+        strcpy(posix, name->sysv.text); /* parsing begins by clearing where it is */
+        return parse_posix(name, posix);
+    }
     name->kind = SYSV;
     return 0;
 }

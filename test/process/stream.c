@@ -235,6 +235,22 @@ TEST(in_place_forms_lie_in_one_piece_across_the_end_of_the_ring) {
     CHECK_OK(spg_stream_close(reader));
 }
 
+TEST(in_place_forms_begin_at_any_byte) {
+    spg_stream *writer = open_end(SPG_STREAM_WRITER, 4096);
+    spg_stream *reader = open_end(SPG_STREAM_READER, 4096);
+    char bytes[8];
+    void *room;
+    for (size_t size = 1; size < sizeof bytes; size++) {
+        CHECK_OK(spg_stream_reserve(writer, size, &room, SPG_NOWAIT));
+        memset(room, (int)size, size);
+        CHECK_OK(spg_stream_commit(writer, size));
+        CHECK_INT((long long)size, spg_stream_read(reader, bytes, sizeof bytes, SPG_NOWAIT));
+        for (size_t i = 0; i < size; i++) CHECK_INT((long long)size, bytes[i]);
+    }
+    CHECK_OK(spg_stream_close(writer));
+    CHECK_OK(spg_stream_close(reader));
+}
+
 ROLE(reader_that_dies_alone) {
     open_end(SPG_STREAM_READER, 4096);
     raise(SIGKILL);

@@ -2,6 +2,8 @@
  * is shown by test/interop. */
 #include "harness/harness.h"
 
+#include <math.h>
+
 #include <samepage/php.h>
 
 enum { SIZE = 256 };
@@ -42,6 +44,91 @@ TEST(variables_lie_as_php_lays_them) {
     CHECK_INT(0, memcmp(memory + 40 + sizeof first, "i:7;", 4));
 }
 
+/* The value of variable 1 lies at 64, its length at 48. */
+static void check_kept(spg_php_value value, const char *serialized) {
+    spg_php_value found = SPG_PHP_VALUE;
+    CHECK_OK(spg_php_format(memory, SIZE));
+    put(1, value);
+    CHECK_INT(0, memcmp(memory + 64, serialized, strlen(serialized)));
+    CHECK_OK(spg_php_get(memory, SIZE, 1, &found));
+    CHECK_INT(value.type, found.type);
+    CHECK_INT(value.integer, found.integer);
+    CHECK_INT(0, memcmp(&value.real, &found.real, sizeof value.real));
+    CHECK_INT(value.size, found.size);
+    CHECK(value.size == 0 || memcmp(value.bytes, found.bytes, value.size) == 0);
+}
+
+static spg_php_value real(double number_of_it) {
+    spg_php_value value = SPG_PHP_VALUE;
+    value.type = SPG_PHP_FLOAT;
+    value.real = number_of_it;
+    return value;
+}
+
+TEST(values_of_every_type_come_back) {
+    spg_php_value truth = number(1), nothing = SPG_PHP_VALUE;
+    truth.type = SPG_PHP_BOOL;
+    check_kept(nothing, "N;");
+    check_kept(truth, "b:1;");
+    check_kept(number(INT64_MIN), "i:-9223372036854775808;");
+    check_kept(real(0.5), "d:0.5;");
+    check_kept(real(-3), "d:-3;");
+    check_kept(real(HUGE_VAL), "d:INF;");
+    check_kept(real(-HUGE_VAL), "d:-INF;");
+    check_kept(text("a text that is longer than the longest number that serialize() writes"), "s:");
+    check_kept(text(""), "s:0:\"\";");
+    check_kept(text("a\"; and \\0"), "s:10:\"a\"; and \\0\";");
+}
+
+/* These bytes as the value of variable 1. */
+static int get_written(const char *serialized, spg_php_value *value) {
+    char filler[101];
+    int64_t length = (int64_t)strlen(serialized);
+    memset(filler, 'x', 100), filler[100] = '\0';
+    CHECK_OK(spg_php_format(memory, SIZE));
+    put(1, text(filler));
+    memcpy(memory + 48, &length, sizeof length);
+    memcpy(memory + 64, serialized, (size_t)length);
+    *value = (spg_php_value)SPG_PHP_VALUE;
+    return spg_php_get(memory, SIZE, 1, value);
+}
+
+TEST(a_value_that_serialize_would_not_write_is_refused) {
+    static const char *const bad[] = {
+        "",
+        "N",
+        "N;x",
+        "i:",
+        "i;7;",
+        "i:7",
+        "i:7;x",
+        "i:9223372036854775808;",
+        "b:1",
+        "d:1.5",
+        "d:1.5;;",
+        "d:x;",
+        "i: ;",
+        "s:3:x",
+        "s:3:\"ab\";",
+        "s:2:\"ab';",
+        "s:5:\"",
+        "s:2:\"ab\"",
+        "s:02:\"ab\";",
+        "s:\"ab\";",
+        "s:9",
+        "i:0000000000000000000000000000000000000000000000000000000000000000007;"};
+    spg_php_value value;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int result = get_written(bad[i], &value);
+        if (result != SPG_ECORRUPT) FAIL("%s: %s", bad[i], spg_error_name(result));
+    }
+    CHECK_OK(get_written("a:0:{}", &value));
+    CHECK_INT(SPG_PHP_OTHER, value.type);
+    CHECK_INT(6, value.size);
+    CHECK_OK(get_written("b:7;", &value));
+    CHECK_INT(1, value.integer);
+}
+
 TEST(what_does_not_fit_leaves_what_was_there) {
     static char much[SIZE];
     spg_php_value value = SPG_PHP_VALUE, large;
@@ -74,6 +161,7 @@ TEST(bytes_that_are_no_variables_are_refused) {
     CHECK_RESULT(SPG_ETOOBIG, spg_php_format(memory, 39));
     CHECK_RESULT(SPG_EINVAL, spg_php_format(memory + 1, 100));
     CHECK_RESULT(SPG_EINVAL, spg_php_get(NULL, 0, 1, &value));
+    CHECK_RESULT(SPG_EINVAL, spg_php_get(memory + 1, 100, 1, &value));
     value.type = SPG_PHP_OTHER;
     CHECK_RESULT(SPG_EINVAL, spg_php_put(memory, SIZE, 1, &value));
 }

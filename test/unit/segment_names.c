@@ -277,6 +277,17 @@ TEST(a_relative_path_is_meant_from_the_directory_of_the_process) {
     CHECK_OK(spg_segment_unlink(proper));
 }
 
+TEST(from_a_directory_that_is_gone_no_relative_path_leads_anywhere) {
+    spg_segment *segment;
+    const char *directory = unique_name("file:", "gone") + strlen("file:");
+    CHECK_INT(0, mkdir(directory, 0700));
+    CHECK_INT(0, chdir(directory));
+    CHECK_INT(0, rmdir(directory));
+    CHECK_RESULT(SPG_ENOENT, spg_segment_create(&segment, "file:x", 1, NULL));
+    CHECK_RESULT(SPG_ENOENT, spg_segment_open(&segment, "file:x", NULL));
+    CHECK_RESULT(SPG_ENOENT, spg_segment_unlink("file:x"));
+}
+
 /* The handle keeps meaning the same file when the process goes elsewhere. */
 TEST(a_relative_name_stays_the_same_after_chdir) {
     const char *proper = unique_name("file:", "x");
@@ -330,6 +341,26 @@ TEST(a_relative_name_that_grows_too_long_is_refused) {
     CHECK_INT(0, chdir("/dev/shm"));
     refuse(name);
     free(name);
+}
+
+/* 4095 bytes, and what they stand for has more. */
+TEST(a_name_of_php_s_that_stands_for_too_long_a_name_is_refused) {
+    char *name = filled("php:/", 'x', SPG_SEGMENT_NAME_MAX);
+    memcpy(name + SPG_SEGMENT_NAME_MAX - 2, "#R", 2);
+    refuse(name);
+    CHECK_DETAIL("php:");
+    free(name);
+}
+
+TEST(a_name_of_php_s_is_a_key_of_32_bits_or_a_file_and_a_letter) {
+    static const char *const bad[] = {"php:",           "php:x",          "php:7x",
+                                      "php:0x",         "php:/etc/hosts", "php:/etc/hosts#",
+                                      "php:/etc/x#RR",  "php::",          "php:4294967297",
+                                      "php:-2147483649"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refuse(bad[i]);
+    accept_name("php:0x5eed");
+    accept_name("php:-2147483648");
+    accept_name("php:/proc/self/exe#R");
 }
 
 TEST(overlong_names_of_every_kind_are_refused_and_told_in_short) {

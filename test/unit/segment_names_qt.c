@@ -59,10 +59,38 @@ TEST(a_key_is_a_file_of_the_temporary_directory) {
           "posix:/qipc_sharedmemory_klogshmfb1af3dd737ffaabf27e9cc69efabf7be177b28f");
 }
 
+/* Of a key its letters alone are kept, of ASCII. */
+TEST(a_key_s_other_bytes_are_in_the_digest_alone) {
+    setenv("TMPDIR", "", 1);
+    means("qt:a_Z~5`", "sysv:/tmp/qipc_sharedmemory_aZbe55ba11cbfc8da61238ce70aa679ef33db2656b#81");
+}
+
+TEST(a_variable_that_is_set_and_empty_is_none) {
+    setenv("TMPDIR", "/var/tmp", 1);
+    setenv("XDG_RUNTIME_DIR", "", 1);
+    means("qt:systemv:key", "sysv:/var/tmp/key#81");
+    unsetenv("XDG_RUNTIME_DIR");
+    means("qt:systemv:key", "sysv:/var/tmp/key#81");
+    setenv("TMPDIR", "", 1);
+    means("qt:systemv:key", "sysv:/tmp/key#81");
+}
+
+TEST(a_key_file_in_too_long_a_directory_is_refused) {
+    static char directory[4096];
+    memset(directory, 'd', sizeof directory - 1);
+    directory[0] = '/';
+    setenv("TMPDIR", directory, 1);
+    unsetenv("XDG_RUNTIME_DIR");
+    is_refused("qt:key");
+    is_refused("qt:systemv:key");
+    means("qt:systemv:/key", "sysv:/key#81");
+}
+
 TEST(native_keys_say_what_they_are) {
     setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
     means("qt:posix:a%20name", "posix:/a name");
     means("qt:posix:%2Fname", "posix:/name");
+    means("qt:posix:%2fna%6de", "posix:/name");
     means("qt:systemv:%2Fdata%2Fkey", "sysv:/data/key#81");
     means("qt:systemv:/data/key", "sysv:/data/key#81");
     means("qt:systemv-7:/data/key", "sysv:/data/key#7");
@@ -79,6 +107,10 @@ TEST(what_is_no_key_is_refused) {
     is_refused("qt:posix:");
     is_refused("qt:posix:a%2");
     is_refused("qt:posix:a%00");
+    is_refused("qt:posix:a%:0");
+    is_refused("qt:posix:a%0`");
+    is_refused("qt:posix:a%0g");
+    is_refused("qt:posix:a%G0");
     is_refused("qt:systemv:%zz");
     is_refused("qt:systemv-0:/x");
     is_refused("qt:systemv-256:/x");

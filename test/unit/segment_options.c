@@ -143,6 +143,18 @@ TEST(explicit_huge_pages_are_not_for_posix_and_file) {
     }
 }
 
+TEST(explicit_huge_pages_hold_the_header_of_a_managed_segment_too) {
+    spg_segment *segment;
+    spg_segment_options options = defaults();
+    options.huge_pages = SPG_HUGE_2M;
+    options.profile = SPG_MANAGED;
+    CHECK_RESULT(SPG_EINVAL, spg_segment_create(&segment, "memfd:x", 2 << 20, &options));
+    CHECK_DETAIL("header");
+    options.profile = SPG_BARE;
+    CHECK_RESULT(SPG_EINVAL, spg_segment_create(&segment, "memfd:x", 1 << 20, &options));
+    CHECK(strstr(spg_error_detail(), "header") == NULL);
+}
+
 /* ---- not exclusive -------------------------------------------------------------------------- */
 
 TEST(exclusive_refuses_what_is_there_and_not_exclusive_opens_it) {

@@ -1,5 +1,7 @@
 /* system_semaphore.c: the system's semaphores, by our calls alone. What other programs make of
  * them is shown by test/interop. */
+#include <limits.h>
+#include <semaphore.h>
 #include <sys/wait.h>
 
 #include "harness/harness.h"
@@ -52,6 +54,35 @@ TEST(a_system_v_semaphore_counts_down_and_up) {
 
 TEST(a_semaphore_of_php_counts_down_and_up) {
     counts_down_and_up(key_name("php:"));
+}
+
+TEST(a_semaphore_by_the_key_of_a_file_counts_down_and_up) {
+    char path[200], name[220];
+    snprintf(path, sizeof path, "/dev/shm/spgtest-%s-key", harness_tag());
+    snprintf(name, sizeof name, "sysv:%s#7", path);
+    close(open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+    counts_down_and_up(name);
+    CHECK_INT(0, unlink(path));
+}
+
+TEST(a_posix_semaphore_by_qt_s_name_counts_down_and_up) {
+    char name[200];
+    snprintf(name, sizeof name, "qt:posix:spgtest-%s-ready", harness_tag());
+    counts_down_and_up(name);
+}
+
+TEST(a_posix_semaphore_has_a_greatest_value) {
+    const char *name = unique_name("posix:", "full");
+    spg_system_semaphore *semaphore;
+    sem_t *made = sem_open(name + strlen("posix:"), O_CREAT | O_EXCL, 0600, SEM_VALUE_MAX);
+    CHECK(made != SEM_FAILED);
+    CHECK_OK(spg_system_semaphore_open(&semaphore, name, NULL));
+    CHECK_RESULT(SPG_EFULL, spg_system_semaphore_post(semaphore));
+    CHECK_OK(spg_system_semaphore_wait(semaphore, SPG_NOWAIT));
+    CHECK_OK(spg_system_semaphore_post(semaphore));
+    CHECK_OK(spg_system_semaphore_close(semaphore));
+    CHECK_OK(spg_system_semaphore_unlink(name));
+    sem_close(made);
 }
 
 static void is_made_once(const char *name) {
@@ -117,9 +148,12 @@ TEST(who_has_one_that_was_removed_is_told_so) {
 }
 
 TEST(names_that_cannot_be_are_refused) {
-    static const char *const names[] = {"ready",          "posix:",    "posix:/a/b", "sysv:0",
-                                        "sysv:private",   "sysv:id=3", "php:",       "php:0",
-                                        "php:/etc/hosts", NULL};
+    static char too_long[5000];
+    memset(too_long, 'x', sizeof too_long - 1);
+    memcpy(too_long, "posix:/", 7);
+    const char *const names[] = {"ready",     "posix:", "posix:/a/b", "sysv:0",     "sysv:private",
+                                 "sysv:id=3", "php:",   "php:0",      "php:/etc/x", "qt:",
+                                 "qt:posix:", too_long, NULL};
     spg_system_semaphore *semaphore;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK_RESULT(SPG_EINVAL, spg_system_semaphore_open(&semaphore, names[i], NULL));
