@@ -192,8 +192,8 @@ static void open_reader(int who) {
     CHECK_OK(spg_subscriber_open(&notes->subscriber[who], NULL, topic_name, &options));
     send_before(0, 4, LARGE);
 }
-static const struct scene reader = {"topic-overrun-reader-weak", 2,              0,         0, true,
-                                    open_reader,                 overrun_reader, judge_part};
+static const struct scene reader = {"topic-overrun-reader-weak", 2, 0, 0, true, open_reader,
+                                    overrun_reader, judge_part, .stale = 2};
 
 /* The first dies with the second message claimed; the second one goes round the ring and voids it;
  * the third, overrun, does not count it. */
