@@ -421,9 +421,20 @@ static void harness_run_in_child(const struct harness_entry *test, const char *d
     _exit(0);
 }
 
-/* Orphans of a dead test come to us, so that none is overlooked; collects every process it had. */
-static int harness_reap_group(pid_t group, pid_t *pids, int most) {
-    int count = 0;
+/* Orphans of a test come to us, so that none is overlooked. Those that end before it are collected
+ * at once: there may be more of them than there are process numbers. False if it is late. */
+static bool harness_await(pid_t child, siginfo_t *information, pid_t *pids, int most, int *count) {
+    while (!harness_is_late) {
+        if (waitid(P_ALL, 0, information, WEXITED | WNOWAIT) < 0) continue;
+        if (information->si_pid == child) return true;
+        waitpid(information->si_pid, NULL, 0);
+        if (*count < most) pids[(*count)++] = information->si_pid;
+    }
+    return false;
+}
+
+/* Collects every process that is left. */
+static int harness_reap_group(pid_t group, pid_t *pids, int most, int count) {
     kill(-group, SIGKILL);
     for (;;) {
         pid_t pid = waitpid(-1, NULL, 0);
@@ -449,17 +460,15 @@ static int harness_run(const struct harness_entry *test) {
     const char *patience = getenv("HARNESS_DEADLINE_S");
     alarm(patience ? (unsigned)atoi(patience) : HARNESS_DEADLINE_S);
     siginfo_t information;
-    while (waitid(P_PID, (id_t)child, &information, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
-        if (!harness_is_late) continue;
+    int count = 0;
+    if (!harness_await(child, &information, pids, 1024, &count))
         fprintf(stderr, "    it did not end in time\n");
-        break;
-    }
     alarm(0);
     int result = harness_is_late || information.si_code != CLD_EXITED ? 1 : information.si_status;
     if (!harness_is_late && information.si_code != CLD_EXITED) {
         fprintf(stderr, "    it died of signal %d\n", information.si_status);
     }
-    int count = harness_reap_group(child, pids, 1024);
+    count = harness_reap_group(child, pids, 1024, count);
     int left = harness_complain_of_names(tag) + harness_complain_of_sysv(pids, count);
     setenv("SAMEPAGE_DOMAIN", domain, 1);
     left += harness_complain_of_state(domain);
