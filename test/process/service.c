@@ -55,6 +55,7 @@ TEST(many_requests_are_on_the_way_and_answered_in_any_order) {
             uint64_t at = word_of(response.data, response.size);
             CHECK_INT(ids[at], response.id);
             answers[at]++;
+            CHECK_RESULT(SPG_EINVAL, spg_client_cancel(client, response.id));
             CHECK_OK(spg_client_release(client, &response));
             CHECK_RESULT(SPG_EINVAL, spg_client_release(client, &response));
         }
