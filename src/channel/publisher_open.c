@@ -47,8 +47,7 @@ static int open_locked(spg_publisher *publisher, const spg_topic_options *option
 static int prepare(spg_publisher *publisher) {
     const struct spg__topic_shape *shape = &publisher->topic.shape;
     size_t bytes = SPG_TOPIC_LOANS_MAX * (size_t)spg__place_bytes(&publisher->topic);
-    uint32_t few = shape->inline_max < SPG__FEW_BYTES ? shape->inline_max : SPG__FEW_BYTES;
-    publisher->few_end = shape->flags & SPG__TOPIC_TIMED ? 0 : few + 1;
+    publisher->few_end = shape->flags & SPG__TOPIC_TIMED ? 0 : spg__topic_few_end(shape);
     publisher->places = aligned_alloc(64, bytes);
     if (publisher->places) {
         memset(publisher->places, 0, bytes);

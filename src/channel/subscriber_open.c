@@ -167,9 +167,7 @@ static int find(spg_subscriber *subscriber, spg_node *node, const char *name,
 
 static int prepare(spg_subscriber *subscriber) {
     const struct spg__topic *topic = &subscriber->topic;
-    uint32_t few = topic->shape.inline_max;
-    if (few > SPG__FEW_BYTES) few = SPG__FEW_BYTES;
-    subscriber->few_end = subscriber->row ? few + 1 : 0;
+    subscriber->few_end = subscriber->row ? spg__topic_few_end(&topic->shape) : 0;
     subscriber->copy_bytes = ((uint64_t)topic->shape.inline_max + 63) / 64 * 64;
     subscriber->copies = calloc(topic->shape.holds, (size_t)subscriber->copy_bytes);
     subscriber->tickets = calloc(topic->shape.holds, sizeof *subscriber->tickets);

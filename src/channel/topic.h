@@ -191,6 +191,10 @@ static inline struct spg__slot_shared *spg__topic_slot(const struct spg__topic *
     uint64_t index = sequence & (topic->shape.slots - 1);
     return (struct spg__slot_shared *)(void *)(topic->slots + index * topic->shape.slot_size);
 }
+/* Messages smaller than this lie in a slot and are copied without a call. */
+static inline uint64_t spg__topic_few_end(const struct spg__topic_shape *shape) {
+    return (shape->inline_max < SPG__FEW_BYTES ? shape->inline_max : SPG__FEW_BYTES) + 1;
+}
 static inline struct spg__publisher_shared *spg__topic_publisher(const struct spg__topic *topic,
                                                                  uint32_t row) {
     char *rows = (char *)topic->channel.address + topic->shape.publishers_at;

@@ -213,9 +213,9 @@ static inline void spg__bulk_from_shared(void *private, const spg__word64 *share
 #endif
 }
 
-/* The same for a few bytes, without a call, and by words: what a program has just written by words
- * comes out of the processor's store buffer by words, and not by larger pieces. What lies behind
- * them in the last word is zeros, and what is read is whole words. */
+/* The same for a few bytes, without a call, 16 at a time: the fewer the stores, the seldomer a
+ * reader takes the line away between two of them. What lies behind them in the last word is zeros,
+ * and what is read is whole words. */
 static inline void spg__few_to_shared(spg__word64 *shared, const char *private, size_t bytes) {
     size_t rest = bytes % 8, words = bytes / 8, done = 0;
     uint64_t last = 0;
