@@ -193,8 +193,9 @@ SPG_API SPG_MUST_USE int spg_barrier_init(spg_barrier *barrier, uint32_t members
  * round is complete when a new member has come. (A member that had arrived and whose death nobody
  * noticed before the last arrived breaks nothing.) SPG_EAGAIN and SPG_ETIMEDOUT: not arrived any
  * more (if a process is stopped inside a call on this barrier, the round it is about to end may
- * still count us); SPG_EFULL (the members are others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A
- * thread that ends without spg_barrier_leave stays a member as long as its process lives. */
+ * still count us); with SPG_NOWAIT also when another is inside a call just now. SPG_EFULL (the
+ * members are others), SPG_EDOMAIN, SPG_ECORRUPT, SPG_EINVAL. A thread that ends without
+ * spg_barrier_leave stays a member as long as its process lives. */
 SPG_API SPG_MUST_USE int spg_barrier_wait(spg_barrier *barrier, int64_t timeout);
 
 /* Gives this thread's place to whoever waits next. Waits for a process that is stopped inside a

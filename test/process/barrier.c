@@ -113,6 +113,15 @@ TEST(a_barrier_of_one_is_always_open) {
     both_remove(&both);
 }
 
+/* The one who waits may be just looking after the members. */
+static int arrive_at_once(spg_barrier *barrier) {
+    int result;
+    do {
+        result = spg_barrier_wait(barrier, SPG_NOWAIT);
+    } while (result == SPG_EAGAIN);
+    return result;
+}
+
 TEST(who_gives_up_has_not_arrived) {
     struct both both = make(2);
     CHECK_RESULT(SPG_EAGAIN, spg_barrier_wait(of(both.here), SPG_NOWAIT));
@@ -124,7 +133,7 @@ TEST(who_gives_up_has_not_arrived) {
     pid_t pid = start_member(&both, 0);
     let_arrive();
     CHECK_INT(NONE, *counter(RESULTS));
-    CHECK_INT(1, spg_barrier_wait(of(both.here), SPG_NOWAIT)); /* the last finds all there */
+    CHECK_INT(1, arrive_at_once(of(both.here))); /* the last finds all there */
     CHECK_INT(0, result_of(0));
     kill_and_reap(pid);
     both_remove(&both);
