@@ -62,57 +62,68 @@ void spg__channel_told_name(char *told, size_t size, const char *file_name,
     *to = '\0';
 }
 
-static int read_head(spg__file file, const struct spg__channel_kind *kind, const char *file_name,
-                     struct spg__channel_head *head) {
-    struct spg__file_facts facts;
-    void *address;
-    int result = spg__file_facts(file, &facts);
-    if (result < 0) return spg__fail_system(result, "%.300s", file_name);
-    if (!facts.regular || facts.size < sizeof *head) {
-        return spg__fail(SPG_ETYPE, "%.300s is no channel: it has no room for a head", file_name);
-    }
-    result = spg__memory_map(&address, file, sizeof *head, SPG__MEMORY_READ, 0);
-    if (result < 0) return spg__fail_system(result, "%.300s", file_name);
-    spg__copy_from_shared(head, address, sizeof *head);
-    spg__memory_unmap(address, sizeof *head);
-    return spg__header_check(&head->header, kind->kind, (uint32_t)spg__page_size(), facts.size,
-                             file_name);
-}
-
-int spg__channel_open(const struct spg__domain *domain, const char *file_name,
-                      const struct spg__channel_kind *kind, enum spg__file_access access,
-                      spg__file *file, struct spg__channel_head *head) {
+/* Opens the file and learns what it is. */
+static int open_file(const struct spg__domain *domain, const char *file_name,
+                     enum spg__file_access access, spg__file *file,
+                     struct spg__file_facts *facts) {
     int result = spg__file_open(file, domain->directory, file_name, access);
     if (result < 0) return spg__fail_system(result, "cannot open %.300s", file_name);
-    result = read_head(*file, kind, file_name, head);
-    /* A domain that was opened without its table has no number to compare. */
-    if (result == 0 && domain->number != 0 && head->header.domain != domain->number) {
-        result = spg__fail(SPG_ECORRUPT, "%.300s was put here from another domain", file_name);
+    result = spg__file_facts(*file, facts);
+    if (result < 0) {
+        spg__fail_system(result, "%.300s", file_name);
+    } else if (!facts->regular || facts->size < sizeof(struct spg__channel_head)) {
+        result = spg__fail(SPG_ETYPE, "%.300s is no channel: it has no room for a head", file_name);
     }
     if (result < 0) spg__file_close(*file);
     return result;
 }
 
-static int fill(spg__file file, const struct spg__channel_head *head, uint32_t mode,
-                spg__channel_prepare *prepare, const void *context) {
+static int check_head(const struct spg__channel_head *head, const struct spg__channel_kind *kind,
+                      const struct spg__domain *domain, uint64_t size, const char *file_name) {
+    int result = spg__header_check(&head->header, kind->kind, (uint32_t)spg__page_size(), size,
+                                   file_name);
+    /* A domain that was opened without its table has no number to compare. */
+    if (result == 0 && domain->number != 0 && head->header.domain != domain->number) {
+        result = spg__fail(SPG_ECORRUPT, "%.300s was put here from another domain", file_name);
+    }
+    return result;
+}
+
+int spg__channel_open(const struct spg__domain *domain, const char *file_name,
+                      const struct spg__channel_kind *kind, enum spg__file_access access,
+                      spg__file *file, struct spg__channel_head *head) {
+    struct spg__file_facts facts;
     void *address;
-    size_t size = (size_t)head->header.size;
+    int result = open_file(domain, file_name, access, file, &facts);
+    if (result < 0) return result;
+    result = spg__memory_map(&address, *file, sizeof *head, SPG__MEMORY_READ, 0);
+    if (result < 0) {
+        spg__fail_system(result, "%.300s", file_name);
+    } else {
+        spg__copy_from_shared(head, address, sizeof *head);
+        spg__memory_unmap(address, sizeof *head);
+        result = check_head(head, kind, domain, facts.size, file_name);
+    }
+    if (result < 0) spg__file_close(*file);
+    return result;
+}
+
+/* `*address`: what is mapped of it, also after a failure; NULL: nothing. */
+static int fill(spg__file file, const struct spg__channel_head *head, uint32_t mode,
+                spg__channel_prepare *prepare, const void *context, void **address) {
+    size_t mapped = prepare ? (size_t)head->header.size : sizeof *head;
+    *address = NULL;
     int result = spg__file_reserve(file, head->header.size);
     if (result == 0)
-        result = spg__memory_map(&address, file, prepare ? size : sizeof *head,
-                                 SPG__MEMORY_READ_WRITE, 0);
+        result = spg__memory_map(address, file, mapped, SPG__MEMORY_READ_WRITE, 0);
     if (result < 0) return result;
-    spg__copy_to_shared(address, head, sizeof *head);
-    if (prepare) prepare(address, head, context);
-    spg__memory_unmap(address, prepare ? size : sizeof *head);
+    spg__copy_to_shared(*address, head, sizeof *head);
+    if (prepare) prepare(*address, head, context);
     return spg__file_set_mode(file, mode);
 }
 
-int spg__channel_make(const struct spg__domain *domain, const char *file_name,
-                      const struct spg__channel_kind *kind, uint32_t mode,
-                      struct spg__channel_head *head, spg__file *file,
-                      spg__channel_prepare *prepare, const void *context) {
-    struct spg__new_file building;
+static void fill_head(const struct spg__domain *domain, const struct spg__channel_kind *kind,
+                      struct spg__channel_head *head) {
     uint64_t size = head->header.size;
     spg__header_fill(&head->header, kind->kind, (uint32_t)spg__page_size());
     head->header.size = size;
@@ -120,16 +131,29 @@ int spg__channel_make(const struct spg__domain *domain, const char *file_name,
     head->header.domain = domain->number;
     head->header.creator = domain->own;
     head->header.created = (uint64_t)spg__clock_realtime();
+}
+
+int spg__channel_make(const struct spg__domain *domain, const char *file_name,
+                      const struct spg__channel_kind *kind, uint32_t mode,
+                      struct spg__channel_head *head, spg__file *file,
+                      spg__channel_prepare *prepare, const void *context, void **address) {
+    struct spg__new_file building;
+    void *mapped = NULL;
+    uint64_t size = head->header.size;
+    fill_head(domain, kind, head);
     int result = SPG_ETOOBIG;
     if (size == (size_t)size) result = spg__new_file_begin(&building, domain->directory, file_name);
     if (result == 0) {
-        result = fill(building.file, head, mode, prepare, context);
+        result = fill(building.file, head, mode, prepare, context, &mapped);
         if (result == 0) result = spg__new_file_commit(&building);
         if (result < 0) spg__new_file_abandon(&building);
     }
+    bool is_kept = result == 0 && address;
+    if (mapped && !is_kept) spg__memory_unmap(mapped, prepare ? (size_t)size : sizeof *head);
     if (result < 0)
         return spg__fail_system(result, "cannot make %.300s of %llu bytes", file_name,
                                 (unsigned long long)size);
+    if (address) *address = mapped;
     *file = building.file;
     return 0;
 }
@@ -149,26 +173,29 @@ int spg__channel_begin(struct spg__channel *channel, spg_node *node, const char 
     return 0;
 }
 
+/* Maps all of the file, and takes and checks its head. */
 static int map_all(struct spg__channel *channel, spg__file file, enum spg__file_access access) {
-    uint64_t size = channel->head.header.size;
-    int result = spg__file_facts(file, &channel->facts);
-    if (result == 0 && (channel->facts.size != size || size != (size_t)size)) {
-        return spg__fail(SPG_ECORRUPT, "%.300s: its header and the file disagree about its size",
-                         channel->file_name);
-    }
+    uint64_t size = channel->facts.size;
+    int result = size == (size_t)size ? 0 : SPG_ETOOBIG;
     if (result == 0)
         result = spg__memory_map(
             &channel->address, file, (size_t)size,
             access == SPG__FILE_READ ? SPG__MEMORY_READ : SPG__MEMORY_READ_WRITE, 0);
     if (result < 0) return spg__fail_system(result, "cannot map %.300s", channel->file_name);
     channel->size = size;
-    return 0;
+    spg__copy_from_shared(&channel->head, channel->address, sizeof channel->head);
+    result = check_head(&channel->head, channel->kind, channel->domain, size, channel->file_name);
+    if (result == 0 && channel->head.header.size != size) {
+        result = spg__fail(SPG_ECORRUPT, "%.300s: its header and the file disagree about its size",
+                           channel->file_name);
+    }
+    if (result < 0) spg__channel_detach(channel);
+    return result;
 }
 
 int spg__channel_attach(struct spg__channel *channel, enum spg__file_access access) {
     spg__file file;
-    int result = spg__channel_open(channel->domain, channel->file_name, channel->kind, access,
-                                   &file, &channel->head);
+    int result = open_file(channel->domain, channel->file_name, access, &file, &channel->facts);
     if (result < 0) return result;
     result = map_all(channel, file, access);
     spg__file_close(file);
@@ -179,11 +206,14 @@ int spg__channel_create(struct spg__channel *channel, uint32_t mode, spg__channe
                         const void *context) {
     spg__file file;
     int result = spg__channel_make(channel->domain, channel->file_name, channel->kind, mode,
-                                   &channel->head, &file, prepare, context);
+                                   &channel->head, &file, prepare, context, &channel->address);
     if (result < 0) return result;
-    result = map_all(channel, file, SPG__FILE_READ_WRITE);
+    channel->size = channel->head.header.size;
+    result = spg__file_facts(file, &channel->facts);
     spg__file_close(file);
-    return result;
+    if (result == 0) return 0;
+    spg__channel_detach(channel);
+    return spg__fail_system(result, "%.300s", channel->file_name);
 }
 
 void spg__channel_detach(struct spg__channel *channel) {

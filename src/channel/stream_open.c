@@ -103,7 +103,7 @@ static int open_file(spg_stream *stream, const spg_stream_options *options) {
         head.geometry[0] = options->capacity;
         head.header.size = spg__page_size() + options->capacity;
         result = spg__channel_make(domain, stream->file_name, &spg__kind_of_stream, options->mode,
-                                   &head, &file, NULL, NULL);
+                                   &head, &file, NULL, NULL, NULL);
     }
     if (result < 0) return result;
     result = spg__file_facts(file, &stream->facts);
