@@ -105,6 +105,13 @@ bool spg__arena_change(const struct spg__arena *arena, uint32_t chunk, enum spg_
 /* The chunk's word, checked: SPG__CHUNK_FREE's without length if `chunk` cannot be one. */
 uint64_t spg__arena_look(const struct spg__arena *arena, uint32_t chunk);
 
+/* Is it published under `tag`, to be found or not? */
+static inline bool spg__arena_is_out(const struct spg__arena *arena, uint32_t chunk,
+                                     uint64_t tag) {
+    uint64_t word = spg__arena_look(arena, chunk);
+    return spg__chunk_state(word) >= SPG__CHUNK_GIVEN && spg__chunk_tag(word) == tag;
+}
+
 static inline void *spg__arena_address(const struct spg__arena *arena, uint32_t chunk) {
     return arena->bytes + ((uint64_t)chunk << arena->shape.unit_shift);
 }

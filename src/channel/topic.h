@@ -261,7 +261,7 @@ struct spg__published {
 };
 enum { SPG__RETIRE_BATCH = 16 };
 
-/* Does the slot hold this sequence, readable or dropped, with a chunk? */
+/* Does the slot hold this sequence, readable or dropped, with a chunk that is not free again? */
 bool spg__topic_has_chunk(const struct spg__topic *topic, uint64_t sequence,
                           struct spg__published *published);
 /* Makes published chunks unreadable, and those that nobody holds free. All are below what any

@@ -73,7 +73,7 @@ bool spg__topic_has_chunk(const struct spg__topic *topic, uint64_t sequence,
     if (!(spg__load_relaxed_64(&slot->meta) & SPG__SLOT_HAS_CHUNK)) return false;
     published->sequence = sequence;
     published->chunk = (uint32_t)spg__load_relaxed_64(&slot->body[1]); /* relaxed: as above */
-    return true;
+    return spg__arena_is_out(&topic->arena, published->chunk, sequence & SPG__CHUNK_TAG_MASK);
 }
 
 static void drop(const struct spg__topic *topic, const struct spg__published *published) {
