@@ -147,6 +147,22 @@ static int publish_in_line(void) {
 static int publish_a_chunk(void) {
     return publish_topic_of(SCENE_CHUNK, 2);
 }
+/* In the second lap in few steps. */
+static int send_at_once(void) {
+    spg_publisher *publisher;
+    char bytes[24];
+    int result = open_scene_topic(&publisher);
+    if (result < 0) return result;
+    begin_writing(true);
+    for (int i = 0; i < SCENE_SLOTS + 2 && result == 0; i++) {
+        message_fill(bytes, sizeof bytes, memory->value[0], memory->first);
+        result = spg_publisher_send(publisher, bytes, sizeof bytes, SECONDS(5));
+        if (result == 0) memory->first++;
+    }
+    memory->second = false; /* the last to leave takes all away */
+    spg_publisher_close(publisher);
+    return result;
+}
 static int publish_a_lap_of_chunks(void) {
     return publish_topic_of(SCENE_CHUNK, SCENE_SLOTS + 2);
 }
@@ -259,6 +275,7 @@ static int unlink_topic(void) {
         {"open a topic of many dead", leave_a_full_topic, open_and_close_topic, survive_topic},    \
         {"publish in line", prepare_domain, publish_in_line, survive_topic},                       \
         {"publish a chunk", leave_a_topic, publish_a_chunk, survive_topic},                        \
+        {"send at once", prepare_domain, send_at_once, survive_topic},                             \
         {"publish after many dead", leave_a_full_topic, publish_a_chunk, survive_topic},           \
         {"publish a lap of chunks", prepare_domain, publish_a_lap_of_chunks, survive_topic},       \
         {"publish a batch", leave_a_topic, publish_a_batch, survive_topic},                        \
