@@ -110,6 +110,11 @@ static void hold_oldest(spg_subscriber *subscriber, uint32_t index) {
     subscriber->protected_out--;
 }
 
+/* Of its cursor, which keeps publishers from this part of the ring. */
+static inline bool is_far_ahead(const spg_subscriber *subscriber, uint64_t cursor) {
+    return subscriber->position - cursor >= subscriber->topic.shape.slots / 4;
+}
+
 static inline void store_cursor(spg_subscriber *subscriber, uint64_t cursor) {
     subscriber->cursor = cursor;
     spg__store_release_64(&subscriber->row->cursor, cursor); /* pairs: topic.cursor */
@@ -126,7 +131,7 @@ static void move_cursor(spg_subscriber *subscriber) {
     while (subscriber->protected_out > 0) {
         uint32_t index = 0;
         cursor = oldest_protected(subscriber, &index);
-        if (subscriber->position - cursor < subscriber->topic.shape.slots / 4) break;
+        if (!is_far_ahead(subscriber, cursor)) break;
         hold_oldest(subscriber, index);
         cursor = subscriber->position;
     }
@@ -314,12 +319,13 @@ static inline void note_received(spg_subscriber *subscriber) {
     spg__store_relaxed_64(&subscriber->row->received, subscriber->received);
 }
 
-/* After one message taken or several. */
+/* After one message taken or several. While a chunk keeps the cursor back it stays where it is,
+ * until that is too long. */
 static void tell_progress(spg_subscriber *subscriber) {
     if (!subscriber->row) return;
     note_received(subscriber);
     if (subscriber->protected_out == 0) set_cursor(subscriber, subscriber->position);
-    else move_cursor(subscriber);
+    else if (is_far_ahead(subscriber, subscriber->cursor)) move_cursor(subscriber);
 }
 
 /* The slot has our sequence and is no claim. */
@@ -462,6 +468,18 @@ static void await_commit(const spg_subscriber *subscriber) {
     }
 }
 
+/* What is about to come is met without a look at the clock, by who is willing to spin at all. */
+static bool comes_at_once(const spg_subscriber *subscriber) {
+    if (subscriber->waitable.spin_trust == 0 || !spg__wait_can_spin()) return false;
+    for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
+        spg__pause();
+        if (is_unclaimed(subscriber)) continue;
+        await_commit(subscriber);
+        return true;
+    }
+    return false;
+}
+
 SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message *message,
                                         int64_t timeout) {
     uint32_t index;
@@ -469,6 +487,10 @@ SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message 
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
+    if (timeout != 0 && comes_at_once(subscriber)) {
+        result = spg_subscriber_receive(subscriber, message, SPG_NOWAIT);
+        if (result != SPG_EAGAIN) return result;
+    }
     await_commit(subscriber);
     if (timeout == 0 && has_nothing(subscriber)) {
         spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
