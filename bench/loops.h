@@ -49,8 +49,11 @@ LOOP void reject(struct contest *contest) {
     atomic_fetch_add(&contest->control->rejected, 1);
 }
 
+uint64_t sum_of_many(const uint64_t *words, size_t size);
+
 LOOP uint64_t sum(const uint64_t *words, size_t size) {
     uint64_t total = 0;
+    if (!__builtin_constant_p(size)) return sum_of_many(words, size);
     for (size_t i = 0; i < size / 8; i++) total += words[i];
     return total;
 }

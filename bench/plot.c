@@ -250,8 +250,21 @@ static void write_script(FILE *file) {
     }
 }
 
+/* Those of a run before, of which this one may not have all. */
+static void remove_plots(const char *name) {
+    static const char *const endings[] = {".svg", ".png",      "-near.svg",
+                                          "-near.png", "-far.svg", "-far.png"};
+    char path[400];
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s%s", settings.folder, name, endings[i]);
+        remove(path);
+    }
+}
+
 void write_plots(void) {
     char path[300], command[700];
+    for (size_t i = 0; i < sizeof plots / sizeof plots[0]; i++) remove_plots(plots[i].name);
+    remove_plots("distribution");
     snprintf(path, sizeof path, "%s/plots.gp", settings.folder);
     FILE *file = fopen(path, "w");
     if (!file) return;

@@ -32,11 +32,13 @@ static uint32_t slot_size_for(size_t size) {
     return slot;
 }
 
-/* A payload of up to `inline_max` lies in its slot. */
+/* A payload of up to `inline_max` lies in its slot. Nothing is kept for who joins later, so a large
+ * message can have the memory of the last one. */
 static spg_topic_options options_for(size_t size, size_t inline_max) {
     spg_topic_options options = SPG_TOPIC_OPTIONS;
     options.publishers = 1;
     options.subscribers = 4;
+    options.history = 0;
     if (size <= inline_max) options.slot_size = slot_size_for(size);
     else options.budget = (size + 4096) * BUDGET_PAYLOADS;
     return options;

@@ -187,7 +187,7 @@ static int64_t spin_time(struct spg_waitable *waitable, int64_t timeout) {
     return timeout > 0 && timeout < longest ? timeout : longest;
 }
 
-static void spin_was_of_use(struct spg_waitable *waitable) {
+void spg__waitable_spun_well(struct spg_waitable *waitable) {
     bool was_trial = waitable->spin_trust == 0;
     if (was_trial) waitable->spin_trust = SPG__SPIN_TRUST;
     else if (waitable->spin_trust < SPG__SPIN_TRUST) waitable->spin_trust++;
@@ -210,7 +210,7 @@ static bool spin(struct spg_waitable *waitable, int64_t timeout) {
         for (int i = 0; i < LOOKS_BY_THE_CLOCK; i++) {
             spg__pause();
             if (!waitable->ready(waitable)) continue;
-            spin_was_of_use(waitable);
+            spg__waitable_spun_well(waitable);
             return true;
         }
     } while (spg__clock_monotonic() < end);

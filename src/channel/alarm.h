@@ -84,6 +84,9 @@ struct spg__wait spg__waitable_begin(const struct spg_waitable *waitable, int64_
 /* Before the alarm is unmapped. In a fork child it closes the child's copies and nothing else. */
 void spg__waitable_close(struct spg_waitable *waitable);
 
+/* A receiver has looked by itself for a while, and it was of use. */
+void spg__waitable_spun_well(struct spg_waitable *waitable);
+
 /* Spins, announces, sleeps in slices until ready. 0, SPG_EAGAIN, SPG_ETIMEDOUT. */
 int spg__waitable_wait(struct spg_waitable *waitable, int64_t timeout);
 

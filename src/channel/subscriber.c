@@ -469,12 +469,13 @@ static void await_commit(const spg_subscriber *subscriber) {
 }
 
 /* What is about to come is met without a look at the clock, by who is willing to spin at all. */
-static bool comes_at_once(const spg_subscriber *subscriber) {
+static bool comes_at_once(spg_subscriber *subscriber) {
     if (subscriber->waitable.spin_trust == 0 || !spg__wait_can_spin()) return false;
     for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
         spg__pause();
         if (is_unclaimed(subscriber)) continue;
         await_commit(subscriber);
+        spg__waitable_spun_well(&subscriber->waitable);
         return true;
     }
     return false;
