@@ -335,11 +335,21 @@ static inline void audit_arena(const struct image *image, struct audit *audit) {
     }
 }
 
+static inline bool is_entered_as_void(const struct image *image, uint64_t sequence) {
+    uint64_t count = image_word(image->bytes + 1024);
+    for (uint64_t i = 0; i < count && i < SPG__TOPIC_VOIDS; i++) {
+        if (image_word(image->bytes + 1032 + 8 * i) == sequence) return true;
+    }
+    return count > SPG__TOPIC_VOIDS;
+}
+
 static inline void audit_slot(const struct image *image, const char *slot, struct audit *audit) {
     uint64_t state = image_word(slot), phase = state >> 8 & 3, meta = image_word(slot + 8);
     if (state >> 10 < image->first) return;
     audit->claims += phase == 0;
     audit->committed += phase == 1;
+    if (phase == 2 && !is_entered_as_void(image, state >> 10))
+        FAIL("sequence %llu is void, and not entered as such", (unsigned long long)(state >> 10));
     if (phase != 1 || !(meta & 1)) return;
     uint64_t chunk = image_word(slot + 24), word = 0;
     if (chunk < image->units) word = image_word(image->map_at + 8 * chunk);

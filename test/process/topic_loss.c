@@ -112,6 +112,27 @@ TEST(what_the_dead_claimed_is_not_counted_as_lost) {
     CHECK_OK(spg_subscriber_close(subscriber));
 }
 
+/* A void at every distance behind the end, one of them where the overrun subscriber goes on. */
+TEST(where_an_overrun_subscriber_goes_on_may_be_a_void) {
+    enum { SLOTS = 16 };
+    spg_topic_options options = small_topic(SLOTS, 16384);
+    spg_publisher *publisher = publish_as(&options);
+    spg_subscriber *subscriber = subscribe_as(SPG_MAY_LOSE, 0);
+    struct tally tally = {0, 0, 0};
+    uint64_t n = 0;
+    for (int after = 0; after < SLOTS; after++) {
+        send_many(publisher, &n, 3 * SLOTS, 16);
+        die_in_the_middle(after + 1);
+        CHECK_OK(spg_publisher_close(publish_as(&options))); /* who comes recovers */
+        send_many(publisher, &n, (uint64_t)after, 16);
+        drain(subscriber, &tally, SPG_NOWAIT);
+        CHECK_INT((int64_t)n + *counter(3), tally.seen + tally.lost);
+    }
+    CHECK_INT(SLOTS, topic_audit().voids);
+    CHECK_OK(spg_publisher_close(publisher));
+    CHECK_OK(spg_subscriber_close(subscriber));
+}
+
 /* The claim was open when the subscriber came, below where it began. */
 TEST(a_claim_that_was_open_before_the_subscriber_came_is_not_counted) {
     spg_topic_options options = small_topic(16, 16384);
