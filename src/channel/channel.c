@@ -89,21 +89,24 @@ static int check_head(const struct spg__channel_head *head, const struct spg__ch
     return result;
 }
 
+static int read_head(spg__file file, const struct spg__channel_kind *kind,
+                     const struct spg__domain *domain, uint64_t size, const char *file_name,
+                     struct spg__channel_head *head) {
+    void *address;
+    int result = spg__memory_map(&address, file, sizeof *head, SPG__MEMORY_READ, 0);
+    if (result < 0) return spg__fail_system(result, "%.300s", file_name);
+    spg__copy_from_shared(head, address, sizeof *head);
+    spg__memory_unmap(address, sizeof *head);
+    return check_head(head, kind, domain, size, file_name);
+}
+
 int spg__channel_open(const struct spg__domain *domain, const char *file_name,
                       const struct spg__channel_kind *kind, enum spg__file_access access,
                       spg__file *file, struct spg__channel_head *head) {
     struct spg__file_facts facts;
-    void *address;
     int result = open_file(domain, file_name, access, file, &facts);
     if (result < 0) return result;
-    result = spg__memory_map(&address, *file, sizeof *head, SPG__MEMORY_READ, 0);
-    if (result < 0) {
-        spg__fail_system(result, "%.300s", file_name);
-    } else {
-        spg__copy_from_shared(head, address, sizeof *head);
-        spg__memory_unmap(address, sizeof *head);
-        result = check_head(head, kind, domain, facts.size, file_name);
-    }
+    result = read_head(*file, kind, domain, facts.size, file_name, head);
     if (result < 0) spg__file_close(*file);
     return result;
 }
@@ -173,15 +176,29 @@ int spg__channel_begin(struct spg__channel *channel, spg_node *node, const char 
     return 0;
 }
 
+/* All of it, or why not: a file that is no channel is told as that, whatever its size. */
+static int map_file(struct spg__channel *channel, spg__file file, enum spg__file_access access) {
+    uint64_t size = channel->facts.size;
+    enum spg__memory_access how =
+        access == SPG__FILE_READ ? SPG__MEMORY_READ : SPG__MEMORY_READ_WRITE;
+    int result = SPG_ETOOBIG;
+    if (size == (size_t)size) {
+        result = spg__memory_map(&channel->address, file, (size_t)size, how, 0);
+        if (result == 0) return 0;
+        spg__fail_system(result, "cannot map %.300s", channel->file_name);
+    } else {
+        spg__fail(result, "%.300s has more bytes than can be mapped here", channel->file_name);
+    }
+    int head = read_head(file, channel->kind, channel->domain, size, channel->file_name,
+                         &channel->head);
+    return head < 0 ? head : result;
+}
+
 /* Maps all of the file, and takes and checks its head. */
 static int map_all(struct spg__channel *channel, spg__file file, enum spg__file_access access) {
+    int result = map_file(channel, file, access);
+    if (result < 0) return result;
     uint64_t size = channel->facts.size;
-    int result = size == (size_t)size ? 0 : SPG_ETOOBIG;
-    if (result == 0)
-        result = spg__memory_map(
-            &channel->address, file, (size_t)size,
-            access == SPG__FILE_READ ? SPG__MEMORY_READ : SPG__MEMORY_READ_WRITE, 0);
-    if (result < 0) return spg__fail_system(result, "cannot map %.300s", channel->file_name);
     channel->size = size;
     spg__copy_from_shared(&channel->head, channel->address, sizeof channel->head);
     result = check_head(&channel->head, channel->kind, channel->domain, size, channel->file_name);

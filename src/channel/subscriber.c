@@ -309,7 +309,8 @@ static inline void enter(spg_subscriber *subscriber, uint32_t index, spg_message
 }
 
 static void take_ticket(spg_subscriber *subscriber, uint32_t index, spg_message *message) {
-    if (subscriber->tickets[index].is_protected) subscriber->protected_out++;
+    if (subscriber->tickets[index].is_protected && subscriber->protected_out++ == 0)
+        subscriber->protected_from = subscriber->position;
     enter(subscriber, index, message);
     step(subscriber);
 }
@@ -319,13 +320,14 @@ static inline void note_received(spg_subscriber *subscriber) {
     spg__store_relaxed_64(&subscriber->row->received, subscriber->received);
 }
 
-/* After one message taken or several. While a chunk keeps the cursor back it stays where it is,
- * until that is too long. */
+/* After one message taken or several. A chunk keeps the cursor back, until that is too long. */
 static void tell_progress(spg_subscriber *subscriber) {
     if (!subscriber->row) return;
     note_received(subscriber);
     if (subscriber->protected_out == 0) set_cursor(subscriber, subscriber->position);
-    else if (is_far_ahead(subscriber, subscriber->cursor)) move_cursor(subscriber);
+    else if (is_far_ahead(subscriber, subscriber->protected_from)) move_cursor(subscriber);
+    else if (subscriber->cursor < subscriber->protected_from)
+        set_cursor(subscriber, subscriber->protected_from);
 }
 
 /* The slot has our sequence and is no claim. */
@@ -459,22 +461,24 @@ static inline bool has_nothing(const spg_subscriber *subscriber) {
 }
 
 /* A claim is open for nanoseconds, unless its publisher has lost the processor. */
-static void await_commit(const spg_subscriber *subscriber) {
+static bool await_commit(const spg_subscriber *subscriber) {
     uint64_t claimed = spg__slot_state(subscriber->position, SPG__SLOT_CLAIMED, 0);
     const struct spg__slot_shared *slot = spg__topic_slot(&subscriber->topic, subscriber->position);
     for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
         uint64_t state = spg__load_acquire_64(&slot->state); /* pairs: topic.slot */
-        if ((state ^ claimed) >= SPG__ROWS_END) break;
+        if ((state ^ claimed) >= SPG__ROWS_END) return true;
     }
+    return false;
 }
 
-/* What is about to come is met without a look at the clock, by who is willing to spin at all. */
+/* There is nothing; what is about to come is met without a look at the clock, by who is willing to
+ * spin at all. */
 static bool comes_at_once(spg_subscriber *subscriber) {
     if (subscriber->waitable.spin_trust == 0 || !spg__wait_can_spin()) return false;
     for (int looks = 0; looks < SPG__COMMIT_LOOKS; looks++) {
         spg__pause();
         if (is_unclaimed(subscriber)) continue;
-        await_commit(subscriber);
+        if (!await_commit(subscriber)) return false;
         spg__waitable_spun_well(&subscriber->waitable);
         return true;
     }
@@ -488,11 +492,11 @@ SPG__APART static int receive_carefully(spg_subscriber *subscriber, spg_message 
     if (!message || !spg__timeout_is_valid(timeout)) return SPG_EINVAL;
     int result = free_ticket(subscriber, &index);
     if (result < 0) return result;
-    if (timeout != 0 && comes_at_once(subscriber)) {
+    if (timeout != 0 && is_unclaimed(subscriber) && comes_at_once(subscriber)) {
         result = spg_subscriber_receive(subscriber, message, SPG_NOWAIT);
         if (result != SPG_EAGAIN) return result;
     }
-    await_commit(subscriber);
+    (void)await_commit(subscriber);
     if (timeout == 0 && has_nothing(subscriber)) {
         spg__pause(); /* who polls in a loop leaves the line to the publisher for a moment */
         return SPG_EAGAIN;

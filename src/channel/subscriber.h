@@ -29,6 +29,7 @@ struct spg_subscriber {
     int64_t claim_looked; /* when it last was */
     uint32_t next_ticket; /* probably free */
     uint32_t protected_out;
+    uint64_t protected_from; /* the oldest of these, or older */
     uint32_t chunks_out;
     uint64_t holding_since; /* as in our row */
     uint64_t few_end;       /* smaller messages are read the short way; 0: none, read_only */

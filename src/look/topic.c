@@ -195,7 +195,8 @@ static uint64_t count_leaked(const struct spg__topic *topic) {
         if (spg__chunk_state(word) == SPG__CHUNK_LOANED)
             known = is_on_loan(topic, at, spg__chunk_tag(word));
         else if (!known) known = is_named(topic, at, word);
-        if (!known) leaked += length;
+        /* What has changed meanwhile was in somebody's hands. */
+        if (!known && spg__arena_look(&topic->arena, at) == word) leaked += length;
         at += length;
     }
     return leaked;

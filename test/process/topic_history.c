@@ -89,3 +89,26 @@ TEST(the_last_large_message_stays_while_the_next_is_filled) {
     }
     CHECK_OK(spg_publisher_close(publisher));
 }
+
+/* What lies before the chunk that keeps the cursor back is free when it is released: also what was
+ * taken in one call with it, and what was published before its reader came. */
+TEST(what_was_released_before_a_chunk_in_hand_is_free) {
+    enum { COUNT = 3 };
+    spg_topic_options options = small_topic(2 * SLOTS, BUDGET);
+    options.history = 0;
+    spg_publisher *publisher = publish_as(&options);
+    spg_message messages[COUNT];
+    void *data;
+    CHECK_OK(message_send(publisher, SMALL, 1, 0, SPG_NOWAIT));
+    CHECK_OK(message_send(publisher, CHUNK, 1, 1, SPG_NOWAIT));
+    spg_subscriber *late = subscribe_as(SPG_MUST_NOT_LOSE, 2);
+    CHECK_OK(message_send(publisher, CHUNK, 1, 2, SPG_NOWAIT));
+    CHECK_INT(COUNT, spg_subscriber_receive_batch(late, messages, COUNT, SPG_NOWAIT));
+    CHECK_RESULT(SPG_EAGAIN, spg_publisher_loan(publisher, CHUNK, &data, SPG_NOWAIT));
+    CHECK_OK(spg_subscriber_release(late, &messages[0]));
+    CHECK_OK(spg_subscriber_release(late, &messages[1]));
+    CHECK_OK(message_send(publisher, CHUNK, 1, 3, SPG_NOWAIT));
+    CHECK_OK(spg_subscriber_release(late, &messages[2]));
+    CHECK_OK(spg_subscriber_close(late));
+    CHECK_OK(spg_publisher_close(publisher));
+}

@@ -2,6 +2,7 @@
  * stopped, or die between a message and the wake-up for it. */
 #include <poll.h>
 
+#include "channel/subscriber.h"
 #include "process/topic.h"
 
 enum { PATIENCE_MS = 10000 };
@@ -36,6 +37,23 @@ TEST(a_receiver_that_sleeps_wakes) {
     for (uint64_t n = 0; n < 100; n++) message_receive(subscriber, n % 2 ? 40 : 4000, 1, n);
     ROLE_ENDS_WELL(writer);
     CHECK_OK(spg_subscriber_close(subscriber));
+}
+
+TEST(what_is_there_already_is_no_reason_to_spin) {
+    spg_topic_options options = small_topic(16, 4096);
+    spg_publisher *publisher = publish_as(&options);
+    spg_subscriber *subscriber = subscribe_as(SPG_MUST_NOT_LOSE, 0);
+    subscriber->waitable.spin_trust = 2;
+    for (uint64_t n = 0; n < 8; n++) {
+        size_t size = n % 2 ? 200 : 16;
+        spg_message message;
+        CHECK_OK(message_send(publisher, size, 1, n, SPG_NOWAIT));
+        CHECK_OK(spg_subscriber_receive(subscriber, &message, SPG_FOREVER));
+        CHECK_OK(spg_subscriber_release(subscriber, &message));
+    }
+    CHECK_INT(2, subscriber->waitable.spin_trust);
+    CHECK_OK(spg_subscriber_close(subscriber));
+    CHECK_OK(spg_publisher_close(publisher));
 }
 
 TEST(a_subscriber_waits_for_its_topic_to_be_made) {
