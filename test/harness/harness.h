@@ -237,12 +237,19 @@ __attribute__((unused)) static struct role *harness_started(pid_t pid, const cha
  * eight texts, ended by NULL, become its `arguments`. */
 #define role_start(...) harness_role_start((const char *[]){__VA_ARGS__, NULL})
 
+/* A process more, or the test has failed: who kills process -1 kills everything. */
+__attribute__((unused)) static pid_t harness_fork(void) {
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) FAIL("cannot fork: %s", strerror(errno));
+    return pid;
+}
+
 __attribute__((unused)) static struct role *harness_role_start(const char **words) {
     char *command[HARNESS_ARGUMENTS_MAX + 4] = {(char *)"test", (char *)"--role"};
     int count = 2;
     for (; *words && count < HARNESS_ARGUMENTS_MAX + 2; words++) command[count++] = (char *)*words;
-    fflush(NULL);
-    pid_t pid = fork();
+    pid_t pid = harness_fork();
     if (pid == 0) {
         execv("/proc/self/exe", command);
         _exit(127);
@@ -252,8 +259,7 @@ __attribute__((unused)) static struct role *harness_role_start(const char **word
 
 /* Runs a function in a fork child, which ends when it returns. */
 __attribute__((unused)) static struct role *role_fork(void (*function)(void *), void *argument) {
-    fflush(NULL);
-    pid_t pid = fork();
+    pid_t pid = harness_fork();
     if (pid == 0) {
         function(argument);
         fflush(NULL);
@@ -455,6 +461,10 @@ static int harness_run(const struct harness_entry *test) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) harness_run_in_child(test, domain, tag);
+    if (child < 0) {
+        fprintf(stderr, "    cannot fork: %s\n", strerror(errno));
+        return 1;
+    }
     setpgid(child, child);
     harness_is_late = 0;
     const char *patience = getenv("HARNESS_DEADLINE_S");

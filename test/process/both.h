@@ -69,9 +69,7 @@ __attribute__((unused)) static void dawdle(unsigned turns) {
 /* As role_start, for tests that start hundreds. */
 __attribute__((unused)) static pid_t spawn(const char *role, const char *first,
                                            const char *second) {
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0) FAIL("cannot fork: %s", strerror(errno));
+    pid_t pid = harness_fork();
     if (pid > 0) return pid;
     char *command[] = {(char *)"test", (char *)"--role", (char *)role,
                        (char *)first,  (char *)second,   NULL};
@@ -89,6 +87,7 @@ __attribute__((unused)) static int reap(pid_t pid) {
 }
 
 __attribute__((unused)) static void kill_and_reap(pid_t pid) {
+    CHECK(pid > 0);
     kill(pid, SIGKILL);
     CHECK_INT(-SIGKILL, reap(pid));
 }

@@ -143,7 +143,7 @@ TEST(no_moment_of_a_receiver_s_death_harms_the_sender) {
         snprintf(number, sizeof number, "%d", i);
         spg_stream *writer = open_stream(i, SPG_STREAM_WRITER);
         struct role *reader = role_start("reader_in_poll", number);
-        pid_t killer = fork();
+        pid_t killer = harness_fork();
         if (killer == 0) {
             nap_ms(2 + i % 8);
             kill(reader->pid, SIGKILL);

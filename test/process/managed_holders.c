@@ -314,7 +314,7 @@ TEST(two_hundred_kills_leave_the_domain_as_empty_as_it_was) {
     for (int i = 0; i < 3; i++) names[i] = unique_name(named_kinds[i], "x");
     for (int round = 0; round < 200; round++) {
         int64_t before = *counter(1);
-        pid_t child = fork();
+        pid_t child = harness_fork();
         if (child == 0) work_until_killed(names);
         CHECK(child > 0);
         while (*counter(1) < before + 1 + round % 3) {

@@ -15,7 +15,7 @@ static void set_next_pid(pid_t pid) {
 
 static pid_t fork_joined(spg_mutex *mutex, bool locks) {
     int64_t before = *counter(READY);
-    pid_t pid = fork();
+    pid_t pid = harness_fork();
     if (pid == 0) {
         uint64_t id = own_id();
         if (locks) CHECK_OK(spg_mutex_lock(mutex, SPG_NOWAIT));
@@ -52,7 +52,7 @@ static void reuse_pids(void *argument) {
 
 static void run_in_pid_namespace(void (*function)(void *), void *argument) {
     if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0) _exit(HARNESS_SKIPPED);
-    pid_t pid = fork();
+    pid_t pid = harness_fork();
     if (pid == 0) {
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
         mount("proc", "/proc", "proc", 0, NULL);

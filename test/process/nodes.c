@@ -46,7 +46,7 @@ TEST(a_thousand_deaths_leave_an_empty_domain) {
     spg_collected collected;
     for (int i = 0; i < COUNT; i++) {
         int64_t before = *counter(READY);
-        pid_t pid = fork();
+        pid_t pid = harness_fork();
         if (pid == 0) join_and_tell(i % 3 ? NULL : &ids);
         if (i % 3) {
             while (*counter(READY) == before) dawdle(100);
@@ -79,7 +79,7 @@ TEST(a_death_while_joining_leaves_nothing_or_a_dead_node) {
     own_id();
     for (int i = 0; i < 300; i++) {
         int64_t before = *counter(READY);
-        pid_t pid = fork();
+        pid_t pid = harness_fork();
         if (pid == 0) {
             ++*counter(READY);
             dawdle(1000);
@@ -407,7 +407,7 @@ TEST(a_fork_beside_an_opening_keeps_nobody_alive) {
     pthread_create(&thread, NULL, open_and_close, (void *)&current);
     for (int i = 0; i < FORKS; i++) {
         dawdle((unsigned)(chance(&random) % 30000));
-        pids[i] = fork();
+        pids[i] = harness_fork();
         if (pids[i] == 0) {
             for (;;) pause();
         }
@@ -447,7 +447,7 @@ TEST(a_fork_beside_a_creation_does_not_keep_the_domain_locked) {
     int forks = 0;
     for (; forks < FORKS; forks++) {
         dawdle((unsigned)(chance(&random) % 30000));
-        pids[forks] = fork();
+        pids[forks] = harness_fork();
         if (pids[forks] == 0) {
             for (;;) pause();
         }

@@ -45,7 +45,7 @@ TEST(what_a_dead_consumer_had_in_hand_is_given_out_again_in_its_old_place) {
 
 /* Kills it in so many milliseconds; counter 1 tells when. */
 static void kill_later(const struct role *role, int milliseconds) {
-    pid_t killer = fork();
+    pid_t killer = harness_fork();
     if (killer != 0) return;
     nap_ms(milliseconds);
     *counter(1) = now_ns();

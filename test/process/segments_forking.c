@@ -80,7 +80,7 @@ TEST(a_fork_beside_busy_threads_gives_a_child_that_works) {
         CHECK_INT(0, pthread_create(&threads[i], NULL, open_and_close, NULL));
     }
     for (int i = 0; i < 500; i++) {
-        pid_t child = fork();
+        pid_t child = harness_fork();
         if (child == 0) {
             spg_segment *segment;
             signal(SIGALRM, SIG_DFL);

@@ -23,7 +23,7 @@ ROLE(silent_server) {
 
 /* Kills it in so many milliseconds; counter 1 tells when. */
 static void kill_later(const struct role *role, int milliseconds) {
-    pid_t killer = fork();
+    pid_t killer = harness_fork();
     if (killer != 0) return;
     nap_ms(milliseconds);
     *counter(1) = now_ns();

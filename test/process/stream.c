@@ -145,7 +145,7 @@ TEST(a_reader_that_sleeps_is_told_of_the_death_of_its_writer) {
     struct role *writer = role_start("writer_that_stays", "10");
     spg_stream *stream = open_end(SPG_STREAM_READER, 65536);
     step_await(1);
-    pid_t killer = fork();
+    pid_t killer = harness_fork();
     if (killer == 0) {
         nap_ms(80);
         kill(writer->pid, SIGKILL);
@@ -286,7 +286,7 @@ static void die_as_writer(void) {
 }
 
 static void in_a_killed_process(void) {
-    pid_t pid = fork();
+    pid_t pid = harness_fork();
     if (pid == 0) die_as_writer();
     waitpid(pid, NULL, 0);
 }
@@ -384,7 +384,7 @@ TEST(any_number_of_killed_writers_leaves_nothing) {
     for (int i = 0; i < 60; i++) {
         struct role *writer = role_start("writer", "100000000", "65536");
         spg_stream *stream = open_end(SPG_STREAM_READER, 65536);
-        pid_t killer = fork();
+        pid_t killer = harness_fork();
         if (killer == 0) {
             nap_ms(i % 12);
             kill(writer->pid, SIGKILL);

@@ -132,7 +132,7 @@ static void damage_before_opening(uint64_t begin, uint64_t end, uint64_t stride)
     for (uint64_t at = begin; at < end; at += stride) {
         for (int how = 0; how < 8; how++) {
             struct image image;
-            pid_t pid = fork();
+            pid_t pid = harness_fork();
             if (pid == 0) {
                 make_all();
                 raise(SIGKILL);

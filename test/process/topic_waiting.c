@@ -62,7 +62,7 @@ TEST(a_subscriber_waits_for_its_topic_to_be_made) {
     CHECK_RESULT(SPG_ENOENT, spg_subscriber_open(&subscriber, NULL, topic_name(), NULL));
     options.timeout = MILLISECONDS(30);
     CHECK_RESULT(SPG_ENOENT, spg_subscriber_open(&subscriber, NULL, topic_name(), &options));
-    pid_t child = fork();
+    pid_t child = harness_fork();
     if (child == 0) {
         nap_ms(30);
         spg_publisher *publisher = publish_as(NULL);
@@ -199,7 +199,7 @@ ROLE(claims_and_stays) {
 }
 
 static pid_t kill_later(struct role *role, int milliseconds) {
-    pid_t killer = fork();
+    pid_t killer = harness_fork();
     if (killer != 0) return killer;
     nap_ms(milliseconds);
     *counter(1) = now_ns();

@@ -5,9 +5,7 @@
 #include "harness/harness.h"
 
 __attribute__((unused)) static pid_t start(void (*function)(void *), uintptr_t argument) {
-    fflush(NULL);
-    pid_t pid = fork();
-    CHECK(pid >= 0);
+    pid_t pid = harness_fork();
     if (pid > 0) return pid;
     function((void *)argument);
     fflush(NULL);

@@ -202,7 +202,7 @@ TEST(a_sleeper_is_told_of_the_death_of_one_of_its_writers) {
     step_await(2);
     add(set, first);
     add(set, second);
-    pid_t killer = fork();
+    pid_t killer = harness_fork();
     if (killer == 0) {
         nap_ms(60);
         kill(dying->pid, SIGKILL);

@@ -50,7 +50,7 @@ static struct both make(void) {
 static pid_t start(bool other, const char *role, const char *name, const char *argument) {
     need_the_other();
     fflush(NULL);
-    pid_t pid = fork();
+    pid_t pid = harness_fork();
     if (pid == 0) {
         char *command[] = {(char *)"test", (char *)"--role", (char *)role,
                            (char *)name,   (char *)argument, NULL};

@@ -111,7 +111,7 @@ TEST(a_system_v_semaphore_can_begin_at_zero) {
 /* What a child took and did not give back, when it has ended. */
 static int value_after_a_death(const char *name, uint32_t undo) {
     spg_system_semaphore *semaphore = make(name, 1, undo);
-    pid_t child = fork();
+    pid_t child = harness_fork();
     if (child == 0) _exit(spg_system_semaphore_wait(semaphore, SPG_NOWAIT) != 0);
     waitpid(child, NULL, 0);
     int value = spg_system_semaphore_value(semaphore);
