@@ -121,6 +121,10 @@ static bool installs_what_it_tells(void) {
     return (size_t)(dup(pair[0]) - next) == told;
 }
 
+static bool is_little_endian(void) {
+    return *(const uint8_t *)&(const uint16_t){1} == 1;
+}
+
 int main(void) {
     static const struct {
         const char *name, *wrong;
@@ -140,6 +144,8 @@ int main(void) {
         {"descriptors", "of descriptors without room some are installed that nobody is told of",
          installs_what_it_tells},
         {"sysv-mode", "the mode of a System V segment is told wrongly", tells_mode_of_sysv},
+        {"byte-order", "programs of others beside it, which are this machine's, have another one",
+         is_little_endian},
     };
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
         if (!in_child(facts[i].holds)) printf("%s: %s\n", facts[i].name, facts[i].wrong);
