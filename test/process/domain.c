@@ -15,6 +15,42 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     return (int)result;
 }
 
+/* ---- listed ---------------------------------------------------------------------------------- */
+
+static int stop(void *context, const spg_domain_entry *entry) {
+    ++*(int *)context;
+    return entry->kind == SPG_ENTRY_NODE ? 7 : 0;
+}
+
+TEST(a_visitor_stops_the_listing) {
+    spg_node *first, *second;
+    int seen = 0;
+    CHECK_OK(spg_node_open(&first, NULL));
+    CHECK_OK(spg_node_open(&second, NULL));
+    CHECK_INT(7, spg_domain_list(NULL, stop, &seen));
+    CHECK_INT(1, seen);
+    CHECK_OK(spg_node_close(second));
+    CHECK_OK(spg_node_close(first));
+}
+
+/* The domain is a folder like any other. */
+TEST(files_of_others_in_a_domain_are_left_alone) {
+    static const char *const names[] = {"a", "new", ".new", "notes.txt"};
+    char path[300];
+    CHECK_OK(spg_node_id(NULL, &(uint64_t){0}));
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
+        FILE *file = fopen(path, "w");
+        CHECK(file != NULL);
+        fclose(file);
+    }
+    CHECK_OK(spg_collect(NULL, NULL));
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", getenv("SAMEPAGE_DOMAIN"), names[i]);
+        CHECK_INT(0, unlink(path));
+    }
+}
+
 /* ---- full ------------------------------------------------------------------------------------ */
 
 enum { HOLDERS = 16, EACH = SPG_DOMAIN_NODES_MAX / HOLDERS };
