@@ -53,7 +53,8 @@ typedef void spg__channel_prepare(void *address, const struct spg__channel_head 
                                   const void *context);
 
 /* Makes it: `head->geometry` and `head->header.size` are given. The domain's lock is held.
- * `prepare` may be NULL; if not, `*address` is where all of the file is mapped then. */
+ * `prepare` and `address` may be NULL; if neither is, `*address` is where all of the file is mapped
+ * then. */
 int spg__channel_make(const struct spg__domain *domain, const char *file_name,
                       const struct spg__channel_kind *kind, uint32_t mode,
                       struct spg__channel_head *head, spg__file *file,
