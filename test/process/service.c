@@ -234,7 +234,9 @@ ROLE(sender) {
         spg_response response;
         while (sent < CALLS) {
             uint64_t word = base + sent + 1;
-            int result = spg_client_send(client, &word, 8, NULL, SPG_NOWAIT);
+            /* With none on the way there is nothing to receive: the others have all the room. */
+            int64_t timeout = sent == got ? SPG_FOREVER : SPG_NOWAIT;
+            int result = spg_client_send(client, &word, 8, NULL, timeout);
             if (result == SPG_EFULL || result == SPG_EAGAIN) break;
             CHECK_OK(result);
             sent++;

@@ -65,6 +65,33 @@ TEST(an_empty_message_has_data_and_may_be_held) {
     hold_while_others_publish(0, SPG_MAY_LOSE, 0);
 }
 
+/* ---- the place of a message that was read ---------------------------------------------------- */
+
+static void *publish_and_read(spg_publisher *publisher, spg_subscriber *subscriber, size_t size) {
+    void *place;
+    spg_message message;
+    CHECK_OK(spg_publisher_loan(publisher, size, &place, SPG_NOWAIT));
+    CHECK_OK(spg_publisher_publish(publisher, place, size, SPG_NOWAIT));
+    CHECK_OK(spg_subscriber_receive(subscriber, &message, SPG_NOWAIT));
+    CHECK_INT(size, message.size);
+    CHECK_OK(spg_subscriber_release(subscriber, &message));
+    return place;
+}
+
+TEST(a_large_message_takes_the_place_of_a_read_one_unless_most_of_it_would_be_empty) {
+    enum { MIB = 1 << 20 };
+    spg_topic_options options = small_topic(SLOTS, 8 * MIB);
+    options.history = 0;
+    spg_publisher *publisher = publish_as(&options);
+    spg_subscriber *subscriber = subscribe_as(SPG_MUST_NOT_LOSE, 0);
+    void *first = publish_and_read(publisher, subscriber, MIB);
+    CHECK(publish_and_read(publisher, subscriber, MIB) == first);
+    CHECK(publish_and_read(publisher, subscriber, MIB / 2) != first);
+    topic_is_clean(1, 1);
+    CHECK_OK(spg_subscriber_close(subscriber));
+    CHECK_OK(spg_publisher_close(publisher));
+}
+
 /* ---- several --------------------------------------------------------------------------------- */
 
 TEST(each_of_several_holders_keeps_its_messages_in_any_order_of_release) {

@@ -147,6 +147,31 @@ TEST(who_has_one_that_was_removed_is_told_so) {
     CHECK_OK(spg_system_semaphore_close(semaphore));
 }
 
+/* What another program made under that key, with fewer members than PHP's sets have. */
+TEST(a_set_that_is_not_php_s_is_refused_as_one) {
+    char name[64];
+    spg_system_semaphore *semaphore, *other = make(key_name("sysv:"), 1, 0);
+    strcpy(name, key_name("sysv:"));
+    CHECK_RESULT(SPG_ETYPE, spg_system_semaphore_open(&semaphore, key_name("php:"), NULL));
+    CHECK_DETAIL("not one of PHP's");
+    CHECK_OK(spg_system_semaphore_close(other));
+    CHECK_OK(spg_system_semaphore_unlink(name));
+}
+
+TEST(where_no_key_file_can_be_made_the_reason_is_told) {
+    const char *folder = getenv("TMPDIR");
+    char *before = folder ? strdup(folder) : NULL;
+    spg_system_semaphore_options options = SPG_SYSTEM_SEMAPHORE_OPTIONS;
+    spg_system_semaphore *semaphore;
+    options.create = 1;
+    setenv("TMPDIR", "/nowhere/at/all", 1);
+    CHECK_RESULT(SPG_ENOENT, spg_system_semaphore_open(&semaphore, "qt:unit", &options));
+    CHECK_DETAIL("qt:unit");
+    if (before) setenv("TMPDIR", before, 1);
+    else unsetenv("TMPDIR");
+    free(before);
+}
+
 TEST(names_that_cannot_be_are_refused) {
     static char too_long[5000];
     memset(too_long, 'x', sizeof too_long - 1);
