@@ -74,6 +74,16 @@ TEST(what_the_dead_left_is_shown_and_collected) {
                  "samepage gc; samepage gc");
 }
 
+TEST(what_is_kept_stays_when_the_dead_are_cleared) {
+    SCRIPT("collected 1 dead node, 1 dead member\nx\n",
+           AWAIT "mkfifo $D/pipe; exec 9<>$D/pipe\n"
+                 "samepage pub t --keep <$D/pipe & pub=$!\necho x >&9\n"
+                 "await sh -c 'samepage stat topic:t -i 0 | grep \"published  *1 message\"'\n"
+                 "kill -9 $pub; wait $pub 2>/dev/null\n"
+                 "samepage gc; samepage sub t --history 1 -n 1\n"
+                 "samepage rm topic:t");
+}
+
 TEST(what_lives_is_not_removed_unasked) {
     SCRIPT_FAILS(1, "living member",
                  WORLD "samepage rm topic:t 2>$D/errors; status=$?\n" WORLD_ENDS
