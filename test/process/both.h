@@ -1,6 +1,6 @@
 /* both.h: what the tests of synchronisation between processes share: a segment that is mapped
- * twice, chance that can be repeated, memory that was overwritten, storms of kills, and stopping a
- * process exactly before a system call. */
+ * twice, chance that can be repeated, memory that was overwritten, storms of kills, how soon
+ * the living go on, and stopping a process exactly before a system call. */
 #ifndef TEST_PROCESS_BOTH_H
 #define TEST_PROCESS_BOTH_H
 
@@ -131,6 +131,23 @@ __attribute__((unused)) static void storm(const char *role, const char *name, in
     }
     *counter(STORM_OVER) = 1;
     for (int i = 0; i < STORM_SLOTS; i++) CHECK_INT(0, reap(pids[i]));
+}
+
+/* ---- how soon the living go on --------------------------------------------------------------- */
+
+__attribute__((unused)) static int by_size(const void *left, const void *right) {
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Prints how long it took after each death, and judges the median: not the most, since a machine
+ * may be busy. Who is never released meets the harness's deadline. */
+__attribute__((unused)) static void tell_times(const char *what, int64_t *times, int count) {
+    qsort(times, (size_t)count, sizeof *times, by_size);
+    printf("        %s: least %.1f, median %.1f, 90%% %.1f, most %.1f ms (%d deaths)\n", what,
+           (double)times[0] / 1e6, (double)times[count / 2] / 1e6,
+           (double)times[count * 9 / 10] / 1e6, (double)times[count - 1] / 1e6, count);
+    CHECK(times[count / 2] < MILLISECONDS(2000));
 }
 
 /* ---- memory that was overwritten ------------------------------------------------------------- */

@@ -285,19 +285,6 @@ TEST(a_writer_that_dies_waiting_leaves_no_mark) {
     both_remove(&both);
 }
 
-static int by_size(const void *left, const void *right) {
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
-static void print_distribution(const char *what, int64_t *times, int count) {
-    qsort(times, (size_t)count, sizeof *times, by_size);
-    printf("        %s: least %.1f, median %.1f, 90%% %.1f, most %.1f ms (%d deaths)\n", what,
-           (double)times[0] / 1e6, (double)times[count / 2] / 1e6,
-           (double)times[count * 9 / 10] / 1e6, (double)times[count - 1] / 1e6, count);
-    CHECK(times[count / 2] < MILLISECONDS(2000)); /* not the most: a machine may be busy */
-}
-
 static void measure(const char *holder, const char *waiter, int expected, const char *what) {
     enum { DEATHS = 25 };
     int64_t times[DEATHS];
@@ -317,7 +304,7 @@ static void measure(const char *holder, const char *waiter, int expected, const 
         CHECK_RESULT(expected, (int)*counter(4));
         both_remove(&both);
     }
-    print_distribution(what, times, DEATHS);
+    tell_times(what, times, DEATHS);
 }
 
 TEST(a_writer_waits_shortly_for_a_dead_reader) {

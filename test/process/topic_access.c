@@ -173,9 +173,7 @@ TEST(a_thousand_opens_at_the_same_instant) {
     pid_t pids[PROCESSES];
     int status;
     for (uintptr_t i = 0; i < PROCESSES; i++) {
-        fflush(NULL);
         pids[i] = harness_fork();
-        CHECK(pids[i] >= 0);
         if (pids[i] != 0) continue;
         open_at_once((void *)i);
         fflush(NULL);

@@ -49,7 +49,6 @@ static struct both make(void) {
 /* Starts a role of the 32-bit program, or of this one. */
 static pid_t start(bool other, const char *role, const char *name, const char *argument) {
     need_the_other();
-    fflush(NULL);
     pid_t pid = harness_fork();
     if (pid == 0) {
         char *command[] = {(char *)"test", (char *)"--role", (char *)role,
